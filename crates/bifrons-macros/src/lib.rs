@@ -1,0 +1,1 @@
+//! The `#[dual]` attribute of bifrons.

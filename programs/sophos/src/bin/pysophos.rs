@@ -1,0 +1,3 @@
+//! The `pysophos` program.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `sophos` program.
+
+fn main() {}
