@@ -1,1 +1,83 @@
-//! The two faces runtime.
+//! Write a client once as async Rust, use it from async and from blocking code.
+//!
+//! The async code is the implementation. Its blocking face has the same names and the same
+//! results, and holds no decision of its own: it drives the same futures on the caller's thread.
+//!
+//! # The idea
+//!
+//! All blocking clients of a process share one small runtime, [`BlockingRuntime::shared`]. It has
+//! no thread. A thread that makes a blocking call polls its own future, and drives the sockets and
+//! timers of the runtime while it waits; with several callers one of them drives and the others are
+//! woken when their turn comes. So a call costs no switch to another thread and back, and the
+//! connections in a pool can be used by every caller. Only when a call leaves a spawned task behind
+//! does a single keeper thread start, which drives such tasks between calls and sleeps otherwise.
+//!
+//! ```
+//! use std::time::Duration;
+//! use bifrons::BlockingRuntime;
+//!
+//! /// The implementation, async.
+//! async fn lookup(id: u32) -> String {
+//!     tokio::time::sleep(Duration::from_millis(1)).await;
+//!     format!("device {id}")
+//! }
+//!
+//! // the async face
+//! # let outer = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # outer.block_on(async {
+//! assert_eq!(lookup(7).await, "device 7");
+//! # });
+//!
+//! // the blocking face
+//! let rt = BlockingRuntime::shared()?;
+//! assert_eq!(rt.block_on(lookup(7))?, "device 7");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What a misplaced call does
+//!
+//! Blocking inside an async task stops an executor thread, and inside the very runtime that would
+//! have to do the work it waits for itself. Both are told apart from the places where blocking is
+//! right, and answered at once with an error that names the remedy:
+//!
+//! ```
+//! use bifrons::{BlockingError, BlockingRuntime};
+//!
+//! # let outer = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
+//! # outer.block_on(async {
+//! let rt = BlockingRuntime::shared()?;
+//! let refused = rt.block_on(async { 1 });
+//! assert!(matches!(refused, Err(BlockingError::InAsyncContext { .. })));
+//!
+//! let allowed = tokio::task::spawn_blocking(move || rt.block_on(async { 1 })).await;
+//! # let allowed = allowed.unwrap();
+//! assert_eq!(allowed?, 1);
+//! # Ok::<(), BlockingError>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The parts
+//!
+//! * [`BlockingRuntime`] runs futures and streams for blocking callers; [`Mode`] chooses who polls.
+//! * [`CallOptions`] and [`CancelToken`] limit a whole call from outside.
+//! * [`BlockingIter`] is the blocking form of a stream.
+//! * [`BlockingError`] says why a call could not be made.
+
+mod context;
+mod engine;
+mod error;
+mod handover;
+mod iter;
+mod options;
+#[expect(unsafe_code, reason = "registers the C callbacks for fork and exit")]
+mod process;
+mod runtime;
+mod shared;
+mod shutdown;
+mod sync;
+
+pub use crate::error::{AlreadySet, BlockingError, Flavor};
+pub use crate::iter::BlockingIter;
+pub use crate::options::{CallOptions, CancelToken};
+pub use crate::runtime::{BlockingRuntime, Mode, RuntimeBuilder, RuntimeStats, ShutdownReport};
