@@ -118,6 +118,7 @@ fn blocking_block(
         #(#carried)*
         #[allow(
             deprecated,
+            unused_qualifications,
             clippy::all,
             clippy::pedantic,
             clippy::nursery,
@@ -147,6 +148,7 @@ fn assertions(arguments: &Arguments, block: &ItemImpl, twins: &[Twin]) -> Option
         #[allow(
             dead_code,
             deprecated,
+            unused_qualifications,
             clippy::all,
             clippy::pedantic,
             clippy::nursery,

@@ -214,12 +214,29 @@ impl Declaration {
         let at = name.span();
         let track = (!shape::is_result(item)).then(|| quote!(#[track_caller]));
         quote_spanned! {at=>
+            impl #impls #name #arguments #bounds {
+                /// Returns the next item, within `limit`, which takes the place of the timeout of
+                /// the options.
+                ///
+                /// # Errors
+                ///
+                /// When the limit is reached or the call could not be made. No item is lost: the
+                /// next call goes on where this one stopped.
+                pub fn next_timeout(
+                    &mut self,
+                    limit: ::core::time::Duration,
+                ) -> ::core::result::Result<::core::option::Option<#item>, ::bifrons::BlockingError>
+                {
+                    self.inner.try_next(::core::option::Option::Some(limit))
+                }
+            }
+
             impl #impls ::core::iter::Iterator for #name #arguments #bounds {
                 type Item = #item;
 
                 #track
                 fn next(&mut self) -> ::core::option::Option<#item> {
-                    #finish(self.inner.next())
+                    #finish(self.inner.next_item())
                 }
 
                 fn size_hint(&self) -> (usize, ::core::option::Option<usize>) {

@@ -97,26 +97,7 @@ where
             return Ok(None);
         };
         let options = options.unwrap_or(&self.options);
-        let core = self.rt.core();
-        let mut in_memory = None;
-        if stream.size_hint().0 > 0 {
-            // the same answers as for an item that is not in memory: misuse shows at once
-            core.check()?;
-            if options.cancel().is_some_and(CancelToken::is_cancelled) {
-                return Err(BlockingError::Cancelled);
-            }
-            let mut context = Context::from_waker(Waker::noop());
-            let poll = core.poll_ready(|| stream.as_mut().poll_next(&mut context));
-            if let Poll::Ready(item) = poll {
-                in_memory = Some(item);
-            }
-        }
-        let item = match in_memory {
-            Some(item) => item,
-            None => self
-                .rt
-                .block_on_with(options, poll_fn(|cx| stream.as_mut().poll_next(cx)))?,
-        };
+        let item = advance(&self.rt, options, stream.as_mut())?;
         if item.is_none() {
             self.finish();
         }
@@ -174,4 +155,30 @@ impl<S: Stream> fmt::Debug for BlockingIter<S> {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
+}
+
+/// Pulls one item; one that is in memory without driving the runtime.
+pub(crate) fn advance<S>(
+    rt: &BlockingRuntime,
+    options: &CallOptions,
+    mut stream: Pin<&mut S>,
+) -> Result<Option<S::Item>, BlockingError>
+where
+    S: Stream + Send,
+    S::Item: Send,
+{
+    if stream.size_hint().0 > 0 {
+        // the same answers as for an item that is not in memory: misuse shows at once
+        let core = rt.core();
+        core.check()?;
+        if options.cancel().is_some_and(CancelToken::is_cancelled) {
+            return Err(BlockingError::Cancelled);
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        let poll = core.poll_ready(|| stream.as_mut().poll_next(&mut context));
+        if let Poll::Ready(item) = poll {
+            return Ok(item);
+        }
+    }
+    rt.block_on_with(options, poll_fn(|cx| stream.as_mut().poll_next(cx)))
 }

@@ -59,17 +59,22 @@
 //!
 //! # The parts
 //!
+//! * [`dual`](macro@dual) and [`blocking_type!`] write the blocking face of a client.
 //! * [`BlockingRuntime`] runs futures and streams for blocking callers; [`Mode`] chooses who polls.
 //! * [`CallOptions`] and [`CancelToken`] limit a whole call from outside.
 //! * [`BlockingIter`] is the blocking form of a stream.
 //! * [`BlockingError`] says why a call could not be made.
 
+mod bridge;
 mod context;
 mod engine;
 mod error;
 mod handover;
 mod iter;
+mod manifest;
 mod options;
+#[cfg(feature = "parity")]
+pub mod parity;
 #[expect(unsafe_code, reason = "registers the C callbacks for fork and exit")]
 mod process;
 mod runtime;
@@ -77,7 +82,22 @@ mod shared;
 mod shutdown;
 mod sync;
 
+pub use crate::bridge::{AlreadyUsed, Bridge, Held, Twin};
 pub use crate::error::{AlreadySet, BlockingError, Flavor};
 pub use crate::iter::BlockingIter;
 pub use crate::options::{CallOptions, CancelToken};
 pub use crate::runtime::{BlockingRuntime, Mode, RuntimeBuilder, RuntimeStats, ShutdownReport};
+
+#[doc = include_str!("../docs/blocking_type.md")]
+pub use bifrons_macros::blocking_type;
+#[doc = include_str!("../docs/dual.md")]
+pub use bifrons_macros::dual;
+
+/// What generated code needs besides the public items; not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use futures_core::Stream;
+
+    pub use crate::bridge::{fold, fold_item, or_panic, send};
+    pub use crate::manifest::{Entry, Kind, Manifest};
+}

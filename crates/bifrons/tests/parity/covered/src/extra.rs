@@ -1,0 +1,6 @@
+pub struct Extra;
+
+#[dual(blocking = crate::blocking::Extra)]
+impl Extra {
+    pub async fn more(&self) {}
+}
