@@ -1,0 +1,57 @@
+//! The blocking face: the same types with the same methods, without `await`.
+//!
+//! ```no_run
+//! use sophos_central::endpoint::Health;
+//! use sophos_central::{Config, blocking};
+//!
+//! # fn run() -> Result<(), sophos_central::Error> {
+//! let client = blocking::Client::new(Config::new("client-id", "client-secret"))?;
+//! for endpoint in client.endpoint().list().health(Health::Bad).items() {
+//!     let endpoint = endpoint?;
+//!     println!("{} {:?}", endpoint.id, endpoint.hostname);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Clients share [`BlockingRuntime::shared`](bifrons::BlockingRuntime::shared) unless they are made
+//! with [`new_on`](Client::new_on). No thread is started for calls. A call from inside an async task
+//! is an error that says what to do instead; see [`Error::as_blocking`](crate::Error::as_blocking).
+
+bifrons::blocking_type! {
+    /// Blocking form of [`crate::Client`].
+    #[derive(Clone, Debug)]
+    pub struct Client wraps crate::Client;
+
+    /// Blocking form of [`crate::endpoint::EndpointApi`].
+    #[derive(Clone, Debug)]
+    pub struct EndpointApi wraps crate::endpoint::EndpointApi;
+
+    /// Blocking form of [`crate::endpoint::EndpointList`].
+    #[derive(Clone, Debug)]
+    #[must_use]
+    pub struct EndpointList wraps crate::endpoint::EndpointList;
+
+    /// Blocking form of [`crate::alerts::AlertApi`].
+    #[derive(Clone, Debug)]
+    pub struct AlertApi wraps crate::alerts::AlertApi;
+
+    /// Blocking form of [`crate::alerts::AlertList`].
+    #[derive(Clone, Debug)]
+    #[must_use]
+    pub struct AlertList wraps crate::alerts::AlertList;
+
+    /// Blocking form of [`crate::tenants::TenantApi`].
+    #[derive(Clone, Debug)]
+    pub struct TenantApi wraps crate::tenants::TenantApi;
+
+    /// Blocking form of [`crate::tenants::TenantList`].
+    #[derive(Clone, Debug)]
+    #[must_use]
+    pub struct TenantList wraps crate::tenants::TenantList;
+
+    /// Blocking form of [`crate::RawList`].
+    #[derive(Clone, Debug)]
+    #[must_use]
+    pub struct RawList wraps crate::RawList;
+}

@@ -1,0 +1,558 @@
+//! Lists: one page, all pages, all items; the same for every area.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use restkit::pagination::{PageInfo, PageStyle, Paginator, Position, Stop};
+use restkit::{BoxFuture, Request};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::client::{Account, Client};
+use crate::error::Error;
+use crate::id::TenantId;
+use crate::route::{self, Host, Pages as Style, Route};
+
+/// An item as the service wrote it.
+pub type RawItem = Box<RawValue>;
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// The items, in the service's order.
+    pub items: Vec<T>,
+    /// What the service said about the page, if it did.
+    pub info: Option<PageInfo>,
+    /// The place behind this page, if there may be more.
+    pub next: Option<Position>,
+}
+
+/// How a list is fetched; every list of the library has these settings.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Paging {
+    pub(crate) size: Option<u32>,
+    pub(crate) max_pages: Option<u64>,
+    pub(crate) max_items: Option<u64>,
+    pub(crate) totals: bool,
+    pub(crate) resume: Option<Position>,
+    pub(crate) progress: Option<Progress>,
+}
+
+/// A list that can be fetched: what, from where, and how.
+#[derive(Clone)]
+pub(crate) struct Listing {
+    client: Client,
+    source: Result<Source, Error>,
+    paging: Paging,
+}
+
+#[derive(Clone)]
+enum Source {
+    Route(&'static Route, Request),
+    /// Tenants come from the partner's or the organization's list; a tenant's own credential has a
+    /// single row, which no list holds.
+    Tenants {
+        partner: Request,
+        organization: Request,
+    },
+}
+
+impl Listing {
+    pub(crate) fn new(
+        client: Client,
+        route: &'static Route,
+        request: Result<Request, Error>,
+        paging: Paging,
+    ) -> Self {
+        let source = request.map(|request| Source::Route(route, request));
+        Self {
+            client,
+            source,
+            paging,
+        }
+    }
+
+    pub(crate) fn tenants(
+        client: Client,
+        build: impl Fn(&Route) -> Result<Request, Error>,
+        paging: Paging,
+    ) -> Self {
+        let requests = build(&route::PARTNER_TENANTS).and_then(|partner| {
+            let organization = build(&route::ORGANIZATION_TENANTS)?;
+            Ok(Source::Tenants {
+                partner,
+                organization,
+            })
+        });
+        Self {
+            client,
+            source: requests,
+            paging,
+        }
+    }
+
+    /// Why the list cannot be asked for at all.
+    pub(crate) fn refused(&self) -> Option<Error> {
+        if self.paging.size == Some(0) {
+            return Some(Error::invalid_argument("the page size must be at least 1"));
+        }
+        self.source.as_ref().err().cloned()
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn with_client(mut self, client: Client) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// The bound on the items of the whole list.
+    pub(crate) fn max_items(&self) -> Option<u64> {
+        self.paging.max_items
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.paging.progress.clone().unwrap_or_default()
+    }
+
+    pub(crate) fn with_progress(mut self, progress: Progress) -> Self {
+        self.paging.progress = Some(progress);
+        self
+    }
+
+    /// Fetches one page: of the service's own size, unless a size is set.
+    pub(crate) async fn page<T: DeserializeOwned + 'static>(mut self) -> Result<Page<T>, Error> {
+        self.paging.max_pages = Some(1);
+        let mut pages = Pages {
+            inner: Lazy::new(self, false),
+        };
+        match std::future::poll_fn(|context| Pin::new(&mut pages).poll_next(context)).await {
+            Some(page) => page,
+            None => Err(Error::invalid_argument(
+                "there is no page behind the end of the list",
+            )),
+        }
+    }
+
+    /// Streams all items, in pages as large as the service gives them unless a size is set.
+    pub(crate) fn items<T: DeserializeOwned>(self) -> Items<T> {
+        Items {
+            inner: Lazy::new(self, true),
+        }
+    }
+
+    /// Streams all pages.
+    pub(crate) fn pages<T: DeserializeOwned>(self) -> Pages<T> {
+        Pages {
+            inner: Lazy::new(self, true),
+        }
+    }
+
+    /// Finds the host and starts the list. Nothing is fetched of the list itself.
+    async fn open<T: DeserializeOwned>(self, large: bool) -> Result<Opened<T>, Error> {
+        if let Some(error) = self.refused() {
+            return Err(error);
+        }
+        let (route, request) = match self.source? {
+            Source::Route(route, request) => (route, request),
+            Source::Tenants {
+                partner,
+                organization,
+            } => match self.client.account().await? {
+                Account::Partner => (&route::PARTNER_TENANTS, partner),
+                Account::Organization => (&route::ORGANIZATION_TENANTS, organization),
+                Account::Tenant => {
+                    let row = self.client.own_tenant().await?;
+                    let item = serde_json::from_str(row.raw().get()).map_err(|source| {
+                        Error::configuration("whoami cannot be read").with_source(source)
+                    })?;
+                    return Ok(Opened {
+                        rows: Rows::Fixed(Some(Box::new(item))),
+                        tenant: None,
+                        place: None,
+                    });
+                }
+            },
+        };
+        let scope = self.client.scope(route.host).await?;
+        let max_size = route.pages.max_size();
+        let style = match route.pages {
+            Style::Key { .. } => PageStyle::key().max_size(max_size),
+            Style::Number { .. } => PageStyle::number().max_size(max_size),
+            Style::None => PageStyle::single(),
+        };
+        let paging = self.paging;
+        let mut list: Paginator<T> = scope.rest().paginate(request, style);
+        match paging.size {
+            Some(size) => list = list.page_size(size),
+            None if large && route.pages != Style::None => list = list.page_size(max_size),
+            None => {}
+        }
+        if let Some(pages) = paging.max_pages {
+            list = list.max_pages(pages);
+        }
+        if let Some(items) = paging.max_items {
+            list = list.max_items(items);
+        }
+        if paging.totals {
+            list = list.with_total(true);
+        }
+        if let Some(position) = paging.resume {
+            list = list.resume_from(position);
+        }
+        let place = paging
+            .progress
+            .map(|progress| progress.add(list.progress()));
+        let tenant = (route.host == Host::Tenant)
+            .then(|| scope.tenant().cloned())
+            .flatten();
+        Ok(Opened {
+            rows: Rows::Paged(list),
+            tenant,
+            place,
+        })
+    }
+}
+
+struct Opened<T> {
+    rows: Rows<T>,
+    tenant: Option<TenantId>,
+    /// Where the list stands in its progress.
+    place: Option<usize>,
+}
+
+enum Rows<T> {
+    Paged(Paginator<T>),
+    Fixed(Option<Box<T>>),
+}
+
+/// A list that is opened when the first item is asked for.
+struct Lazy<T> {
+    state: State<T>,
+    progress: Progress,
+    tenant: Option<TenantId>,
+    place: Option<usize>,
+}
+
+enum State<T> {
+    Waiting(Option<Box<Listing>>, bool),
+    Opening(BoxFuture<'static, Result<Opened<T>, Error>>),
+    Open(Paginator<T>),
+    OpenPages(restkit::pagination::Pages<T>),
+    Fixed(Option<Box<T>>),
+    Ended,
+}
+
+impl<T: DeserializeOwned> Lazy<T> {
+    fn new(listing: Listing, large: bool) -> Self {
+        let progress = listing.progress();
+        let listing = listing.with_progress(progress.clone());
+        Self {
+            state: State::Waiting(Some(Box::new(listing)), large),
+            progress,
+            tenant: None,
+            place: None,
+        }
+    }
+
+    fn page_came(&self) {
+        if let Some(place) = self.place {
+            self.progress.note_total(place);
+        }
+    }
+
+    /// Brings the list to where it can be read. False means that it has ended.
+    fn poll_open(&mut self, context: &mut Context<'_>, as_pages: bool) -> Poll<Result<bool, Error>>
+    where
+        T: 'static,
+    {
+        loop {
+            match &mut self.state {
+                State::Waiting(listing, large) => {
+                    let large = *large;
+                    self.state = match listing.take() {
+                        Some(listing) => State::Opening(Box::pin(listing.open(large))),
+                        None => State::Ended,
+                    };
+                }
+                State::Opening(opening) => match ready!(opening.as_mut().poll(context)) {
+                    Err(error) => {
+                        self.state = State::Ended;
+                        return Poll::Ready(Err(error));
+                    }
+                    Ok(opened) => {
+                        self.tenant = opened.tenant;
+                        self.place = opened.place;
+                        self.state = match opened.rows {
+                            Rows::Paged(list) if as_pages => State::OpenPages(list.pages()),
+                            Rows::Paged(list) => State::Open(list),
+                            Rows::Fixed(row) => State::Fixed(row),
+                        };
+                    }
+                },
+                State::Ended => return Poll::Ready(Ok(false)),
+                _ => return Poll::Ready(Ok(true)),
+            }
+        }
+    }
+
+    fn explain(&self, error: restkit::Error) -> Error {
+        let error = Error::from(error);
+        match &self.tenant {
+            Some(tenant) => error.with_tenant(tenant),
+            None => error,
+        }
+    }
+}
+
+/// All items of a list, fetched page by page as they are asked for.
+///
+/// * Nothing is fetched before the first item is asked for, and never more than the page needed.
+/// * An item that cannot be decoded is an error that names its path; the list goes on behind it.
+/// * A page that cannot be fetched is an error and ends the list; what came before was delivered.
+///
+/// # Cancel safety
+/// A future that waits for the next item can be dropped; no item is lost.
+pub struct Items<T> {
+    inner: Lazy<T>,
+}
+
+/// All pages of a list, fetched one by one as they are asked for. An item that cannot be decoded is
+/// an error of its page, and ends the list.
+pub struct Pages<T> {
+    inner: Lazy<T>,
+}
+
+impl<T> Items<T> {
+    /// Returns a handle to the counters, which stays readable while the list runs.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.inner.progress.clone()
+    }
+}
+
+impl<T> Pages<T> {
+    /// Returns a handle to the counters, which stays readable while the list runs.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.inner.progress.clone()
+    }
+}
+
+impl<T: DeserializeOwned + 'static> Stream for Items<T> {
+    type Item = Result<T, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let inner = &mut self.get_mut().inner;
+        match ready!(inner.poll_open(context, false)) {
+            Err(error) => return Poll::Ready(Some(Err(error))),
+            Ok(false) => return Poll::Ready(None),
+            Ok(true) => {}
+        }
+        match &mut inner.state {
+            State::Open(list) => {
+                let new_page = list.size_hint().0 == 0;
+                let item = ready!(Pin::new(list).poll_next(context));
+                if new_page {
+                    inner.page_came();
+                }
+                Poll::Ready(item.map(|item| item.map_err(|error| inner.explain(error))))
+            }
+            State::Fixed(row) => Poll::Ready(row.take().map(|row| Ok(*row))),
+            _ => Poll::Ready(None),
+        }
+    }
+
+    /// The lower bound counts the items that come without waiting.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.inner.state {
+            State::Open(list) => list.size_hint(),
+            State::Fixed(row) => (usize::from(row.is_some()), Some(usize::from(row.is_some()))),
+            State::Ended => (0, Some(0)),
+            _ => (0, None),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + 'static> Stream for Pages<T> {
+    type Item = Result<Page<T>, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let inner = &mut self.get_mut().inner;
+        match ready!(inner.poll_open(context, true)) {
+            Err(error) => return Poll::Ready(Some(Err(error))),
+            Ok(false) => return Poll::Ready(None),
+            Ok(true) => {}
+        }
+        match &mut inner.state {
+            State::OpenPages(pages) => match ready!(Pin::new(pages).poll_next(context)) {
+                Some(Ok(page)) => {
+                    inner.page_came();
+                    Poll::Ready(Some(Ok(Page {
+                        items: page.items,
+                        info: page.info,
+                        next: (!page.next.is_end()).then_some(page.next),
+                    })))
+                }
+                Some(Err(error)) => Poll::Ready(Some(Err(inner.explain(error)))),
+                None => Poll::Ready(None),
+            },
+            State::Fixed(row) => Poll::Ready(row.take().map(|row| {
+                Ok(Page {
+                    items: vec![*row],
+                    info: None,
+                    next: None,
+                })
+            })),
+            _ => Poll::Ready(None),
+        }
+    }
+}
+
+/// Tells how far a list has come: a cheap handle that stays readable while the list runs, from other
+/// threads too. Given to several lists, it adds them up.
+#[derive(Clone, Default)]
+pub struct Progress {
+    lists: Arc<Mutex<Vec<Counted>>>,
+}
+
+struct Counted {
+    list: restkit::pagination::Progress,
+    /// Told with the first page only, so it is kept.
+    total: Option<u64>,
+}
+
+impl Progress {
+    /// Makes a handle, to be given to a list with its `report_to`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns how many pages were fetched.
+    #[must_use]
+    pub fn pages(&self) -> u64 {
+        self.lists()
+            .iter()
+            .map(|counted| counted.list.pages())
+            .sum()
+    }
+
+    /// Returns how many items were handed out.
+    #[must_use]
+    pub fn items(&self) -> u64 {
+        self.lists()
+            .iter()
+            .map(|counted| counted.list.items())
+            .sum()
+    }
+
+    /// Returns how many items there are in all, as far as the service told; it does when it is asked
+    /// with `with_totals`.
+    #[must_use]
+    pub fn total_items(&self) -> Option<u64> {
+        let lists = self.lists();
+        let mut total = None;
+        for counted in lists.iter() {
+            *total.get_or_insert(0) += counted.total?;
+        }
+        total
+    }
+
+    /// Returns what the service said about the page fetched last.
+    #[must_use]
+    pub fn last_info(&self) -> Option<PageInfo> {
+        self.lists()
+            .iter()
+            .rev()
+            .find_map(|counted| counted.list.last_info())
+    }
+
+    /// Returns true if a list ended because the service repeated a page: it is probably not
+    /// complete.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        self.lists()
+            .iter()
+            .filter_map(|counted| counted.list.stop())
+            .any(Stop::is_warning)
+    }
+
+    /// Returns why the list started last has ended; `None` while it has not.
+    #[must_use]
+    pub fn stop(&self) -> Option<Stop> {
+        self.lists().last()?.list.stop()
+    }
+
+    /// Returns the place behind the item handed out last, of the list started last.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        Some(self.lists().last()?.list.position())
+    }
+
+    /// Adds a list and returns its place.
+    fn add(&self, list: restkit::pagination::Progress) -> usize {
+        let mut lists = self.lists();
+        lists.push(Counted { list, total: None });
+        lists.len() - 1
+    }
+
+    /// Keeps what the page fetched last says about the whole list.
+    fn note_total(&self, place: usize) {
+        if let Some(counted) = self.lists().get_mut(place)
+            && let Some(total) = counted.list.last_info().and_then(|info| info.total_items)
+        {
+            counted.total = Some(total);
+        }
+    }
+
+    fn lists(&self) -> MutexGuard<'_, Vec<Counted>> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress")
+            .field("pages", &self.pages())
+            .field("items", &self.items())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Items<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Items")
+            .field("progress", &self.inner.progress)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Pages<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages")
+            .field("progress", &self.inner.progress)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listing")
+            .field(
+                "request",
+                &self.source.as_ref().map(|source| match source {
+                    Source::Route(_, request) => request,
+                    Source::Tenants { partner, .. } => partner,
+                }),
+            )
+            .field("paging", &self.paging)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,182 @@
+//! Tenants: the customers' accounts that a credential can be used for.
+//!
+//! Where they come from depends on the credential: a partner's and an organization's come from its
+//! own list; a tenant's own credential has one tenant, which is shown as a single row.
+//!
+//! | call | what it does |
+//! |---|---|
+//! | [`list`](TenantApi::list) | lists tenants |
+//! | [`get`](TenantApi::get), [`get_opt`](TenantApi::get_opt) | reads one |
+
+use bifrons::dual;
+use restkit::Record;
+use restkit::pagination::Position;
+
+use crate::client::{Account, Client};
+use crate::error::Error;
+use crate::id::TenantId;
+use crate::list::{Items, Listing, Page, Pages, Paging, Progress};
+use crate::params::{Query, found};
+use crate::raw::RawList;
+use crate::route::{self, Route};
+
+mod model;
+mod params;
+mod target;
+
+pub use self::model::{
+    AccountRef, ApiHosts, BillingType, IdType, Tenant, TenantProduct, TenantRef, Whoami,
+};
+pub use self::params::TenantFilter;
+pub use self::target::Target;
+
+/// The calls about tenants; made by [`Client::tenants`].
+#[derive(Clone, Debug)]
+pub struct TenantApi {
+    client: Client,
+}
+
+/// A list of tenants to be fetched; made by [`TenantApi::list`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct TenantList {
+    client: Client,
+    filter: TenantFilter,
+    paging: Paging,
+}
+
+impl TenantApi {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+#[dual(blocking = crate::blocking::TenantApi)]
+impl TenantApi {
+    /// Returns a list of all tenants, to be fetched.
+    #[blocking(wrap = crate::blocking::TenantList)]
+    pub fn list(&self) -> TenantList {
+        TenantList {
+            client: self.client.clone(),
+            filter: TenantFilter::default(),
+            paging: Paging::default(),
+        }
+    }
+
+    /// Returns one tenant. With a tenant's own credential that can only be its own.
+    ///
+    /// # Errors
+    /// [`is_not_found`](Error::is_not_found) if there is none; use [`get_opt`](Self::get_opt) where
+    /// that is normal. [`is_configuration`](Error::is_configuration) if the credential belongs to
+    /// another tenant.
+    pub async fn get(&self, id: &TenantId) -> Result<Record<Tenant>, Error> {
+        let route = match self.client.account().await? {
+            Account::Partner => &route::PARTNER_TENANT,
+            Account::Organization => &route::ORGANIZATION_TENANT,
+            Account::Tenant => return self.client.for_tenant(id).own_tenant().await,
+        };
+        let response = self
+            .client
+            .send(route, route.request(&[id.as_str()]))
+            .await?;
+        let tenant: Record<Tenant> = response.json()?;
+        self.client.learn(&tenant);
+        Ok(tenant)
+    }
+
+    /// Returns one tenant, or `None` if there is none.
+    ///
+    /// # Errors
+    /// Any failure but that.
+    pub async fn get_opt(&self, id: &TenantId) -> Result<Option<Record<Tenant>>, Error> {
+        found(self.get(id).await)
+    }
+}
+
+impl TenantList {
+    fn listing(self) -> Listing {
+        let now = self.client.now();
+        let build = |route: &Route| self.filter.apply(Query::new(route.request(&[]), now));
+        Listing::tenants(self.client.clone(), build, self.paging.clone())
+    }
+}
+
+#[dual(blocking = crate::blocking::TenantList)]
+impl TenantList {
+    /// Replaces all filters at once.
+    pub fn filter(mut self, filter: TenantFilter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Asks for these members of each only; the id always comes along.
+    pub fn fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.filter.fields = fields.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Asks for that many items per page, at most what the service gives. Default: the service's
+    /// own choice for [`send`](Self::send), else as many as it gives.
+    pub fn page_size(mut self, items: u32) -> Self {
+        self.paging.size = Some(items);
+        self
+    }
+
+    /// Ends after that many pages. Default: no bound.
+    pub fn max_pages(mut self, pages: u64) -> Self {
+        self.paging.max_pages = Some(pages);
+        self
+    }
+
+    /// Ends after that many items. Default: no bound.
+    pub fn max_items(mut self, items: u64) -> Self {
+        self.paging.max_items = Some(items);
+        self
+    }
+
+    /// Asks the service how many items there are in all; see [`Progress::total_items`].
+    pub fn with_totals(mut self) -> Self {
+        self.paging.totals = true;
+        self
+    }
+
+    /// Starts at a place where an earlier list stopped.
+    pub fn resume_from(mut self, position: Position) -> Self {
+        self.paging.resume = Some(position);
+        self
+    }
+
+    /// Counts pages and items in that handle, also while the list runs.
+    pub fn report_to(mut self, progress: &Progress) -> Self {
+        self.paging.progress = Some(progress.clone());
+        self
+    }
+
+    /// Fetches one page.
+    ///
+    /// # Errors
+    /// As any call: see [`Error`].
+    pub async fn send(self) -> Result<Page<Record<Tenant>>, Error> {
+        self.listing().page().await
+    }
+
+    /// Streams all items.
+    #[blocking(iter = Result<Record<Tenant>, Error>)]
+    #[must_use]
+    pub fn items(self) -> Items<Record<Tenant>> {
+        self.listing().items()
+    }
+
+    /// Streams all pages.
+    #[blocking(iter = Result<Page<Record<Tenant>>, Error>)]
+    #[must_use]
+    pub fn pages(self) -> Pages<Record<Tenant>> {
+        self.listing().pages()
+    }
+
+    /// Returns the same list with items that are not decoded: each is the text the service sent.
+    #[blocking(wrap = crate::blocking::RawList)]
+    pub fn raw(self) -> RawList {
+        RawList::new(self.listing())
+    }
+}
