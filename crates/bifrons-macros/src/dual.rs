@@ -2,14 +2,14 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
-use syn::{Attribute, Error, ImplItem, ItemImpl, Result, Visibility};
+use syn::{Attribute, Error, ImplItem, Item, ItemImpl, Result, Visibility};
 
 use crate::attributes::{self, Arguments, Options, Place, Target};
 use crate::method::{self, Twin};
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let parsed = Arguments::parse(arguments)
-        .and_then(|arguments| Ok((arguments, syn::parse2::<ItemImpl>(item.clone())?)));
+        .and_then(|arguments| Ok((arguments, parse_block(item.clone())?)));
     match parsed {
         Ok((arguments, block)) => expand_block(&arguments, block),
         // The block stays, so that the one message is not buried under what misses it.
@@ -23,6 +23,17 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
                 Err(_) => quote!(#item #error),
             }
         }
+    }
+}
+
+fn parse_block(item: TokenStream) -> Result<ItemImpl> {
+    match syn::parse2::<Item>(item)? {
+        Item::Impl(block) => Ok(block),
+        other => Err(Error::new_spanned(
+            other,
+            "`#[dual]` goes on an inherent impl block; declare the blocking type with \
+             `bifrons::blocking_type!`",
+        )),
     }
 }
 

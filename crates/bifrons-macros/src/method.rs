@@ -309,7 +309,7 @@ impl<'a> Method<'a> {
         );
         let mut docs = vec![attributes::first_paragraph(&self.source.attrs)];
         if sig.ident == self.source.sig.ident {
-            let link = format!("Blocking form of [`{source}::{name}`]({source}::{name}).\n");
+            let link = format!("Blocking form of [`{source}::{name}()`].\n");
             docs.push(link);
         } else {
             docs.push(format!(

@@ -46,14 +46,11 @@ pub(crate) fn signature(method: &ImplItemFn) -> Result<()> {
         if let Some(name) = find(&place, &FUTURES) {
             return Err(refusal(
                 &name,
-                "takes a future, or a callback that returns one",
+                "takes a future, or a callback that returns one,",
             ));
         }
         if let Some(name) = find(&place, &STREAMS) {
-            return Err(refusal(
-                &name,
-                "takes a stream; its blocking form takes an iterator",
-            ));
+            return Err(refusal(&name, "takes a stream (by hand: an iterator)"));
         }
     }
     Ok(())

@@ -169,7 +169,7 @@ fn the_first_paragraph_of_the_docs_is_copied_and_linked() {
         "{generated}"
     );
     assert!(
-        generated.contains("[`super::Client::get`](super::Client::get)"),
+        generated.contains("[`super::Client::get()`]"),
         "{generated}"
     );
     assert!(generated.contains("# Errors"), "{generated}");

@@ -80,7 +80,7 @@ impl Declaration {
         let (impls, arguments, bounds) = generics.split_for_impl();
         let path = attributes::link_path(wrapped);
         let default_doc = (!attributes::has(attributes, "doc")).then(|| {
-            let text = format!("Blocking form of [`{path}`]({path}).");
+            let text = format!("Blocking form of [`{path}`].");
             quote!(#[doc = #text])
         });
         let conversion = self.conversion();

@@ -37,7 +37,12 @@ fn covered(client: &'static [Entry]) -> Check {
 }
 
 fn differences(check: &Check) -> Vec<String> {
-    check.run().unwrap_err().iter().map(str::to_owned).collect()
+    check
+        .run()
+        .expect_err("there are differences")
+        .iter()
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]

@@ -14,13 +14,15 @@ use super::fixture::{Client, Drops, Error, blocking};
 const LONG: Duration = Duration::from_secs(30);
 
 fn runtime() -> BlockingRuntime {
-    BlockingRuntime::builder().build().unwrap()
+    BlockingRuntime::builder()
+        .build()
+        .expect("a runtime can be built")
 }
 
 fn in_async_context<T: Send>(call: impl FnOnce() -> T + Send) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
-        .unwrap();
+        .expect("a runtime can be built");
     runtime.block_on(async { call() })
 }
 

@@ -381,6 +381,7 @@ impl Client {
         Ok(vec![self.clone(), self.with_name("second")])
     }
 
+    #[expect(clippy::use_self, reason = "the own type may be written out")]
     pub async fn maybe(&self, found: bool) -> Result<Option<Client>> {
         Ok(found.then(|| self.clone()))
     }

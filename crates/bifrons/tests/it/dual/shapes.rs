@@ -11,7 +11,9 @@ fn client() -> blocking::Client {
 }
 
 fn runtime() -> BlockingRuntime {
-    BlockingRuntime::builder().build().unwrap()
+    BlockingRuntime::builder()
+        .build()
+        .expect("a runtime can be built")
 }
 
 #[test]
