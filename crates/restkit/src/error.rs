@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bifrons::BlockingError;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
@@ -77,6 +78,7 @@ struct Inner {
     path: Option<Box<str>>,
     text: Option<Box<str>>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    blocking: Option<Arc<BlockingError>>,
 }
 
 impl Error {
@@ -150,10 +152,17 @@ impl Error {
         self.inner.kind == ErrorKind::UnclearWrite
     }
 
-    /// Returns true if time ran out.
+    /// Returns true if time ran out, also that of a blocking call.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.inner.kind == ErrorKind::Timeout
+            || self.blocking().is_some_and(BlockingError::is_timeout)
+    }
+
+    /// Returns why the blocking face could not run the call to its end.
+    #[must_use]
+    pub fn blocking(&self) -> Option<&BlockingError> {
+        self.inner.blocking.as_deref()
     }
 
     /// Returns true if the connection could not be made, or broke, TLS failures included.
@@ -289,6 +298,7 @@ impl Error {
                 path: None,
                 text: None,
                 source: None,
+                blocking: None,
             }),
         }
     }
@@ -460,10 +470,21 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        if let Some(blocking) = &self.inner.blocking {
+            return blocking.source();
+        }
         self.inner
             .source
             .as_deref()
             .map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl From<BlockingError> for Error {
+    fn from(blocking: BlockingError) -> Self {
+        let mut error = Self::new(ErrorKind::Blocking).with_text(blocking.to_string());
+        error.inner.blocking = Some(Arc::new(blocking));
+        error
     }
 }
 

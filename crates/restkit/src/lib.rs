@@ -18,6 +18,7 @@
 //!   [`ErrorKind::UnclearWrite`].
 //! * **No background tasks.** Token refresh and rate limits work inside the calls that need them,
 //!   so a program that blocks between calls loses nothing.
+//! * **Both faces.** [`blocking`] has the same names without `await`.
 //! * **Time is injected** ([`Clock`]), and so are randomness and transport.
 //!
 //! ```
@@ -44,6 +45,8 @@
 //! ```
 
 pub mod batch;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod client;
 pub mod clock;
 pub mod credentials;

@@ -63,7 +63,8 @@ pub(crate) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
         .map(|(name, value)| {
-            let shown = if value.is_sensitive() || is_secret_header(name) {
+            let secret = value.is_sensitive() || is_secret_header(name);
+            let shown = if secret && !value.as_bytes().ends_with(MASK.as_bytes()) {
                 MASK.to_owned()
             } else {
                 String::from_utf8_lossy(value.as_bytes()).into_owned()

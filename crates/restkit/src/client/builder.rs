@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use http::HeaderMap;
 use http::header::USER_AGENT;
@@ -49,6 +50,7 @@ pub struct ClientBuilder {
     jitter_seed: Option<u64>,
 }
 
+#[bifrons::dual(blocking = crate::blocking::ClientBuilder)]
 impl ClientBuilder {
     pub(super) fn new() -> Self {
         Self {
@@ -151,6 +153,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// A configuration error if a URL or a header is not valid, or if there is no transport.
+    #[blocking(wrap = crate::blocking::Client)]
     pub fn build(self) -> Result<Client, Error> {
         let base = self.base.as_deref().map(base_url).transpose()?;
         let origins = self
@@ -182,6 +185,7 @@ impl ClientBuilder {
                 jitter: self.jitter_seed.map_or_else(Jitter::random, Jitter::seeded),
                 origins,
                 max_body: self.max_body,
+                used: AtomicBool::new(false),
                 concurrency: self
                     .concurrency
                     .map(|calls| Semaphore::new(calls.min(Semaphore::MAX_PERMITS))),

@@ -1,6 +1,7 @@
 //! One call: credentials, rate limits, attempts.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -76,7 +77,7 @@ pub(super) async fn run(
         started,
         deadline: request
             .timeout()
-            .or(view.retry.overall_limit())
+            .or_else(|| view.retry.overall_limit())
             .and_then(|limit| started.checked_add(limit)),
         own_service,
         attempts: 0,
@@ -136,7 +137,7 @@ impl<'a> Call<'a> {
             };
             match next {
                 Next::Done(response) => return Ok(response),
-                Next::Again => {}
+                Next::Again => self.renewed = true,
                 Next::Fail(error) => return Err(error),
                 Next::Retry { delay, error } => {
                     // A wait that ends after the deadline would only delay the bad news.
@@ -212,7 +213,7 @@ impl<'a> Call<'a> {
         let own = self
             .request
             .attempt_timeout()
-            .or(self.view.retry.attempt_limit());
+            .or_else(|| self.view.retry.attempt_limit());
         let timeout = match (own, self.remaining()) {
             (Some(own), Some(left)) => Some(own.min(left)),
             (own, left) => own.or(left),
@@ -223,6 +224,7 @@ impl<'a> Call<'a> {
             max_body: self.shared.max_body,
             may_repeat: self.may_repeat(),
         };
+        self.shared.used.store(true, Ordering::Relaxed);
         let transport = &self.shared.transport;
         let execute = transport.execute(http, attempt);
         if transport.enforces_timeout() {

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use url::{Origin, Url};
 
@@ -54,6 +56,7 @@ pub(crate) struct Shared {
     origins: Vec<Origin>,
     max_body: Option<usize>,
     concurrency: Option<Semaphore>,
+    used: AtomicBool,
 }
 
 /// What a view of a client adds to its requests.
@@ -64,9 +67,10 @@ pub(crate) struct View {
     retry: RetryPolicy,
 }
 
+#[bifrons::dual(blocking = crate::blocking::Client)]
 impl Client {
     /// Returns a builder; a base URL is all it needs.
-    #[must_use]
+    #[blocking(wrap = crate::blocking::ClientBuilder)]
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
@@ -127,7 +131,11 @@ impl Client {
     /// Returns the items of a list that comes in pages. Nothing is fetched before the first item is
     /// asked for.
     #[must_use]
-    pub fn paginate<T>(&self, request: Request, style: PageStyle) -> Paginator<T> {
+    #[blocking(wrap = crate::blocking::Paginator<T>)]
+    pub fn paginate<T>(&self, request: Request, style: PageStyle) -> Paginator<T>
+    where
+        T: DeserializeOwned + Send,
+    {
         Paginator::new(self.clone(), request, style)
     }
 
@@ -190,6 +198,13 @@ impl Client {
         self.view.base.as_ref().map(Url::as_str)
     }
 
+    /// Returns true once a request was handed to the transport, by whichever clone or view. The
+    /// transport may then hold connections that belong to the runtime of that call.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        self.shared.used.load(Ordering::Relaxed)
+    }
+
     /// Returns the clock.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
@@ -227,6 +242,7 @@ pub struct AuthContext {
     shared: Arc<Shared>,
 }
 
+#[bifrons::dual(skip = "for authors of credentials, whose trait is async")]
 impl AuthContext {
     /// Returns the client's clock.
     #[must_use]

@@ -82,6 +82,7 @@ struct Token {
     ticket: Ticket,
 }
 
+#[bifrons::dual(blocking = crate::blocking::Oauth2ClientCredentials)]
 impl Oauth2ClientCredentials {
     /// Makes credentials for a token service.
     #[must_use]
@@ -123,7 +124,8 @@ impl Oauth2ClientCredentials {
 
     /// Returns a token that is valid now, fetching one through `client` if there is none.
     ///
-    /// For calls that do not go through the client, such as a WebSocket handshake.
+    /// For calls that do not go through the client, such as a WebSocket handshake. A blocking client
+    /// gives what is needed here with `as_async`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCredentials`] if the service refuses the credentials,

@@ -19,11 +19,13 @@ pub(super) struct Engine {
     client: Client,
     request: Request,
     style: PageStyle,
-    pub(super) size: Option<u32>,
+    size: Option<u32>,
+    /// The size comes from a place in the list and stays.
+    resumed: bool,
     pub(super) with_total: bool,
     pub(super) cursor: Cursor,
     /// Items of the next page that were already handed out before it was asked for.
-    pub(super) skip: u64,
+    skip: u64,
     first: bool,
     fell_back: bool,
     total_pages: Option<u64>,
@@ -51,6 +53,7 @@ impl Engine {
             request,
             style,
             size: None,
+            resumed: false,
             with_total: false,
             cursor: Cursor::Start,
             skip: 0,
@@ -64,16 +67,34 @@ impl Engine {
     }
 
     pub(super) fn resume(&mut self, position: Position) {
+        // Page numbers and places within a page only mean the same with the same size.
+        self.resumed = position.at != Cursor::Start || position.skip > 0 || position.size.is_some();
+        if self.resumed {
+            self.size = position.size;
+        }
         self.cursor = position.at;
         self.skip = position.skip;
-        if position.size.is_some() {
-            self.size = position.size;
+    }
+
+    pub(super) fn set_size(&mut self, items: u32) {
+        if !self.resumed {
+            self.size = Some(items.max(1));
+        }
+    }
+
+    /// Returns the place of the page that comes next.
+    pub(super) fn position(&self) -> Position {
+        Position {
+            at: self.cursor.clone(),
+            skip: self.skip,
+            size: self.size,
         }
     }
 
     /// Cuts the page size to what is wanted at most, if everything fits on one page.
     pub(super) fn want_at_most(&mut self, items: u64) {
         if self.cursor == Cursor::Start
+            && !self.resumed
             && let Ok(items) = u32::try_from(items)
             && items > 0
             && self.size.is_none_or(|size| size > items)
@@ -94,12 +115,12 @@ impl Engine {
                 let before = (self.cursor.clone(), self.skip, self.size);
                 self.fall_back();
                 match self.send().await {
-                    Ok(response) => response,
-                    Err(_) => {
+                    Err(again) if again.status() == Some(StatusCode::BAD_REQUEST) => {
                         // The size was not the reason, so the first error is the one to tell.
                         (self.cursor, self.skip, self.size) = before;
                         return Err(error);
                     }
+                    outcome => outcome?,
                 }
             }
             outcome => outcome?,
@@ -165,11 +186,7 @@ impl Engine {
 
     /// Decides what follows a page.
     fn accept(&mut self, mut page: RawPage) -> Fetched {
-        let here = Position {
-            at: self.cursor.clone(),
-            skip: self.skip,
-            size: self.size,
-        };
+        let here = self.position();
         let count = page.items.len() as u64;
         let (next, stop) = self.next(&page, count);
         if stop == Some(Stop::Repeated) && self.style.kind != Kind::Key {
@@ -183,7 +200,7 @@ impl Engine {
         self.cursor = next;
         self.skip = 0;
         self.first = false;
-        let next = Position::at(self.cursor.clone(), self.size);
+        let next = self.position();
         Fetched {
             page,
             here,

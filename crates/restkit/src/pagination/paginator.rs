@@ -60,7 +60,8 @@ struct Core {
     ended: bool,
 }
 
-impl<T> Paginator<T> {
+#[bifrons::dual(blocking = crate::blocking::Paginator<T>)]
+impl<T: DeserializeOwned + Send> Paginator<T> {
     pub(crate) fn new(client: Client, request: Request, style: PageStyle) -> Self {
         Self {
             core: Core {
@@ -85,7 +86,7 @@ impl<T> Paginator<T> {
     pub fn page_size(self, items: u32) -> Self {
         self.with(|core| {
             if let Some(engine) = &mut core.engine {
-                engine.size = Some(items.max(1));
+                engine.set_size(items);
             }
         })
     }
@@ -112,7 +113,8 @@ impl<T> Paginator<T> {
         })
     }
 
-    /// Starts at a place where an earlier run stopped, instead of at the beginning.
+    /// Starts at a place where an earlier run stopped, instead of at the beginning, and keeps the
+    /// page size of that run.
     #[must_use]
     pub fn resume_from(self, position: Position) -> Self {
         self.with(|core| {
@@ -126,6 +128,7 @@ impl<T> Paginator<T> {
     /// Returns whole pages instead of single items. An item that cannot be decoded is then an error
     /// of its page, and ends the stream before that page.
     #[must_use]
+    #[blocking(wrap = crate::blocking::Pages<T>)]
     pub fn pages(self) -> Pages<T> {
         Pages {
             core: self.core,
@@ -152,7 +155,8 @@ impl<T> Paginator<T> {
     }
 }
 
-impl<T> Pages<T> {
+#[bifrons::dual(blocking = crate::blocking::Pages<T>)]
+impl<T: DeserializeOwned + Send> Pages<T> {
     /// Returns a handle to the counters, to the service's last words about pages, and to the place
     /// reached. It stays readable while the stream runs.
     #[must_use]
@@ -182,9 +186,11 @@ impl Core {
         };
         let (engine, outcome) = ready!(fetch.as_mut().poll(context));
         self.fetch = None;
+        let place = engine.position();
         self.engine = Some(engine);
         match outcome {
             Err(error) => {
+                self.progress.begin(place);
                 self.end(Stop::Failed);
                 Poll::Ready(Err(error))
             }

@@ -78,11 +78,11 @@ impl Position {
     }
 
     pub(super) fn start() -> Self {
-        Self::at(Cursor::Start, None)
-    }
-
-    pub(super) fn at(at: Cursor, size: Option<u32>) -> Self {
-        Self { at, skip: 0, size }
+        Self {
+            at: Cursor::Start,
+            skip: 0,
+            size: None,
+        }
     }
 }
 
@@ -160,9 +160,11 @@ impl Progress {
         position
     }
 
-    /// Notes the place where the list begins.
+    /// Notes the place that comes next while no page is at hand.
     pub(super) fn begin(&self, position: Position) {
         let mut current = self.lock();
+        self.inner.handed_out.store(0, Ordering::Relaxed);
+        current.length = 0;
         current.here = position.clone();
         current.next = position;
     }
