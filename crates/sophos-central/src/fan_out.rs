@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use tracing::warn;
 
 use crate::error::Error;
-use crate::list::{Items, Listing, Progress};
+use crate::list::{Items, Listing};
+use crate::progress::Progress;
 use crate::tenants::Target;
 
 /// An item, and the tenant it belongs to.
@@ -140,7 +141,7 @@ struct Active<T> {
 // Items are only moved in and out, never pinned.
 impl<T> Unpin for Across<T> {}
 
-impl<T: DeserializeOwned + 'static> Across<T> {
+impl<T: DeserializeOwned + Send + 'static> Across<T> {
     pub(crate) fn new(listing: Listing, tenants: impl IntoIterator<Item = Target>) -> Self {
         let progress = listing.progress();
         let refused = listing.refused();
@@ -190,7 +191,7 @@ impl<T: DeserializeOwned + 'static> Across<T> {
     }
 }
 
-impl<T: DeserializeOwned + 'static> Active<T> {
+impl<T: DeserializeOwned + Send + 'static> Active<T> {
     /// Fetches a page if none is at hand.
     fn poll_page(&mut self, context: &mut Context<'_>) {
         while self.buffer.is_empty()
@@ -238,7 +239,7 @@ impl<T> Across<T> {
     }
 }
 
-impl<T: DeserializeOwned + 'static> Stream for Across<T> {
+impl<T: DeserializeOwned + Send + 'static> Stream for Across<T> {
     type Item = Result<TenantItem<T>, TenantFailure>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -304,7 +305,7 @@ impl<T> fmt::Debug for Across<T> {
 }
 
 /// Collects everything.
-pub(crate) async fn gather<T: DeserializeOwned + 'static>(
+pub(crate) async fn gather<T: DeserializeOwned + Send + 'static>(
     mut across: Across<T>,
 ) -> Result<Gathered<T>, Error> {
     let mut gathered = Gathered {

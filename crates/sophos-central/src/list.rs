@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use restkit::pagination::{PageInfo, PageStyle, Paginator, Position, Stop};
+use restkit::pagination::{PageInfo, PageStyle, Paginator, Position};
 use restkit::{BoxFuture, Request};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -14,6 +13,7 @@ use serde_json::value::RawValue;
 use crate::client::{Account, Client};
 use crate::error::Error;
 use crate::id::TenantId;
+use crate::progress::Progress;
 use crate::route::{self, Host, Pages as Style, Route};
 
 /// An item as the service wrote it.
@@ -52,13 +52,16 @@ pub(crate) struct Listing {
 
 #[derive(Clone)]
 enum Source {
-    Route(&'static Route, Request),
+    Route(&'static Route, Box<Request>),
     /// Tenants come from the partner's or the organization's list; a tenant's own credential has a
     /// single row, which no list holds.
-    Tenants {
-        partner: Request,
-        organization: Request,
-    },
+    Tenants(Box<AccountRequests>),
+}
+
+#[derive(Clone)]
+struct AccountRequests {
+    partner: Request,
+    organization: Request,
 }
 
 impl Listing {
@@ -68,7 +71,7 @@ impl Listing {
         request: Result<Request, Error>,
         paging: Paging,
     ) -> Self {
-        let source = request.map(|request| Source::Route(route, request));
+        let source = request.map(|request| Source::Route(route, Box::new(request)));
         Self {
             client,
             source,
@@ -83,10 +86,10 @@ impl Listing {
     ) -> Self {
         let requests = build(&route::PARTNER_TENANTS).and_then(|partner| {
             let organization = build(&route::ORGANIZATION_TENANTS)?;
-            Ok(Source::Tenants {
+            Ok(Source::Tenants(Box::new(AccountRequests {
                 partner,
                 organization,
-            })
+            })))
         });
         Self {
             client,
@@ -127,7 +130,9 @@ impl Listing {
     }
 
     /// Fetches one page: of the service's own size, unless a size is set.
-    pub(crate) async fn page<T: DeserializeOwned + 'static>(mut self) -> Result<Page<T>, Error> {
+    pub(crate) async fn page<T: DeserializeOwned + Send + 'static>(
+        mut self,
+    ) -> Result<Page<T>, Error> {
         self.paging.max_pages = Some(1);
         let mut pages = Pages {
             inner: Lazy::new(self, false),
@@ -141,32 +146,32 @@ impl Listing {
     }
 
     /// Streams all items, in pages as large as the service gives them unless a size is set.
-    pub(crate) fn items<T: DeserializeOwned>(self) -> Items<T> {
+    pub(crate) fn items<T: DeserializeOwned + Send + 'static>(self) -> Items<T> {
         Items {
             inner: Lazy::new(self, true),
         }
     }
 
     /// Streams all pages.
-    pub(crate) fn pages<T: DeserializeOwned>(self) -> Pages<T> {
+    pub(crate) fn pages<T: DeserializeOwned + Send + 'static>(self) -> Pages<T> {
         Pages {
             inner: Lazy::new(self, true),
         }
     }
 
     /// Finds the host and starts the list. Nothing is fetched of the list itself.
-    async fn open<T: DeserializeOwned>(self, large: bool) -> Result<Opened<T>, Error> {
+    async fn open<T: DeserializeOwned + Send + 'static>(
+        self,
+        large: bool,
+    ) -> Result<Opened<T>, Error> {
         if let Some(error) = self.refused() {
             return Err(error);
         }
         let (route, request) = match self.source? {
-            Source::Route(route, request) => (route, request),
-            Source::Tenants {
-                partner,
-                organization,
-            } => match self.client.account().await? {
-                Account::Partner => (&route::PARTNER_TENANTS, partner),
-                Account::Organization => (&route::ORGANIZATION_TENANTS, organization),
+            Source::Route(route, request) => (route, *request),
+            Source::Tenants(requests) => match self.client.account().await? {
+                Account::Partner => (&route::PARTNER_TENANTS, requests.partner),
+                Account::Organization => (&route::ORGANIZATION_TENANTS, requests.organization),
                 Account::Tenant => {
                     let row = self.client.own_tenant().await?;
                     let item = serde_json::from_str(row.raw().get()).map_err(|source| {
@@ -213,7 +218,7 @@ impl Listing {
             .then(|| scope.tenant().cloned())
             .flatten();
         Ok(Opened {
-            rows: Rows::Paged(list),
+            rows: Rows::Paged(Box::new(list)),
             tenant,
             place,
         })
@@ -228,7 +233,7 @@ struct Opened<T> {
 }
 
 enum Rows<T> {
-    Paged(Paginator<T>),
+    Paged(Box<Paginator<T>>),
     Fixed(Option<Box<T>>),
 }
 
@@ -243,13 +248,13 @@ struct Lazy<T> {
 enum State<T> {
     Waiting(Option<Box<Listing>>, bool),
     Opening(BoxFuture<'static, Result<Opened<T>, Error>>),
-    Open(Paginator<T>),
-    OpenPages(restkit::pagination::Pages<T>),
+    Open(Box<Paginator<T>>),
+    OpenPages(Box<restkit::pagination::Pages<T>>),
     Fixed(Option<Box<T>>),
     Ended,
 }
 
-impl<T: DeserializeOwned> Lazy<T> {
+impl<T: DeserializeOwned + Send + 'static> Lazy<T> {
     fn new(listing: Listing, large: bool) -> Self {
         let progress = listing.progress();
         let listing = listing.with_progress(progress.clone());
@@ -290,7 +295,9 @@ impl<T: DeserializeOwned> Lazy<T> {
                         self.tenant = opened.tenant;
                         self.place = opened.place;
                         self.state = match opened.rows {
-                            Rows::Paged(list) if as_pages => State::OpenPages(list.pages()),
+                            Rows::Paged(list) if as_pages => {
+                                State::OpenPages(Box::new(list.pages()))
+                            }
                             Rows::Paged(list) => State::Open(list),
                             Rows::Fixed(row) => State::Fixed(row),
                         };
@@ -345,7 +352,7 @@ impl<T> Pages<T> {
     }
 }
 
-impl<T: DeserializeOwned + 'static> Stream for Items<T> {
+impl<T: DeserializeOwned + Send + 'static> Stream for Items<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -380,7 +387,7 @@ impl<T: DeserializeOwned + 'static> Stream for Items<T> {
     }
 }
 
-impl<T: DeserializeOwned + 'static> Stream for Pages<T> {
+impl<T: DeserializeOwned + Send + 'static> Stream for Pages<T> {
     type Item = Result<Page<T>, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -415,117 +422,6 @@ impl<T: DeserializeOwned + 'static> Stream for Pages<T> {
     }
 }
 
-/// Tells how far a list has come: a cheap handle that stays readable while the list runs, from other
-/// threads too. Given to several lists, it adds them up.
-#[derive(Clone, Default)]
-pub struct Progress {
-    lists: Arc<Mutex<Vec<Counted>>>,
-}
-
-struct Counted {
-    list: restkit::pagination::Progress,
-    /// Told with the first page only, so it is kept.
-    total: Option<u64>,
-}
-
-impl Progress {
-    /// Makes a handle, to be given to a list with its `report_to`.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Returns how many pages were fetched.
-    #[must_use]
-    pub fn pages(&self) -> u64 {
-        self.lists()
-            .iter()
-            .map(|counted| counted.list.pages())
-            .sum()
-    }
-
-    /// Returns how many items were handed out.
-    #[must_use]
-    pub fn items(&self) -> u64 {
-        self.lists()
-            .iter()
-            .map(|counted| counted.list.items())
-            .sum()
-    }
-
-    /// Returns how many items there are in all, as far as the service told; it does when it is asked
-    /// with `with_totals`.
-    #[must_use]
-    pub fn total_items(&self) -> Option<u64> {
-        let lists = self.lists();
-        let mut total = None;
-        for counted in lists.iter() {
-            *total.get_or_insert(0) += counted.total?;
-        }
-        total
-    }
-
-    /// Returns what the service said about the page fetched last.
-    #[must_use]
-    pub fn last_info(&self) -> Option<PageInfo> {
-        self.lists()
-            .iter()
-            .rev()
-            .find_map(|counted| counted.list.last_info())
-    }
-
-    /// Returns true if a list ended because the service repeated a page: it is probably not
-    /// complete.
-    #[must_use]
-    pub fn is_suspect(&self) -> bool {
-        self.lists()
-            .iter()
-            .filter_map(|counted| counted.list.stop())
-            .any(Stop::is_warning)
-    }
-
-    /// Returns why the list started last has ended; `None` while it has not.
-    #[must_use]
-    pub fn stop(&self) -> Option<Stop> {
-        self.lists().last()?.list.stop()
-    }
-
-    /// Returns the place behind the item handed out last, of the list started last.
-    #[must_use]
-    pub fn position(&self) -> Option<Position> {
-        Some(self.lists().last()?.list.position())
-    }
-
-    /// Adds a list and returns its place.
-    fn add(&self, list: restkit::pagination::Progress) -> usize {
-        let mut lists = self.lists();
-        lists.push(Counted { list, total: None });
-        lists.len() - 1
-    }
-
-    /// Keeps what the page fetched last says about the whole list.
-    fn note_total(&self, place: usize) {
-        if let Some(counted) = self.lists().get_mut(place)
-            && let Some(total) = counted.list.last_info().and_then(|info| info.total_items)
-        {
-            counted.total = Some(total);
-        }
-    }
-
-    fn lists(&self) -> MutexGuard<'_, Vec<Counted>> {
-        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Progress")
-            .field("pages", &self.pages())
-            .field("items", &self.items())
-            .finish_non_exhaustive()
-    }
-}
-
 impl<T> fmt::Debug for Items<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Items")
@@ -549,7 +445,7 @@ impl fmt::Debug for Listing {
                 "request",
                 &self.source.as_ref().map(|source| match source {
                     Source::Route(_, request) => request,
-                    Source::Tenants { partner, .. } => partner,
+                    Source::Tenants(requests) => &requests.partner,
                 }),
             )
             .field("paging", &self.paging)

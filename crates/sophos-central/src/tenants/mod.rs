@@ -15,8 +15,9 @@ use restkit::pagination::Position;
 use crate::client::{Account, Client};
 use crate::error::Error;
 use crate::id::TenantId;
-use crate::list::{Items, Listing, Page, Pages, Paging, Progress};
+use crate::list::{Items, Listing, Page, Pages, Paging};
 use crate::params::{Query, found};
+use crate::progress::Progress;
 use crate::raw::RawList;
 use crate::route::{self, Route};
 
