@@ -101,3 +101,26 @@ pub mod __private {
     pub use crate::bridge::{fold, fold_item, or_panic, send};
     pub use crate::manifest::{Entry, Kind, Manifest};
 }
+
+/// Runs the examples of the guide for authors of clients.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/two-faces.md")]
+mod guide {}
+
+/// The example of `dual` that must not compile, without its one mistake.
+///
+/// ```
+/// mod blocking { bifrons::blocking_type! { pub struct Client wraps crate::Client } }
+/// pub struct Client;
+/// #[bifrons::dual(blocking = crate::blocking::Client, always)]
+/// impl Client {
+///     pub async fn ping(&self) {
+///         let held = std::sync::Arc::new(1);
+///         tokio::task::yield_now().await;
+///         drop(held);
+///     }
+/// }
+/// fn main() {}
+/// ```
+#[cfg(doctest)]
+mod send {}
