@@ -13,7 +13,7 @@ use sophos_sandbox::{Error, Fault, Sandbox};
 ///
 /// It prints where it listens and what to set to point a client at it, then serves until it is interrupted. Credentials: client id `tenant`, `partner` or `organization`, secret `sandbox`.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = FAULTS)]
 struct Arguments {
     /// Port on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 0)]
@@ -59,6 +59,22 @@ struct Arguments {
     #[arg(long, value_name = "TIMESTAMP", default_value = "2025-02-03T07:00:00Z")]
     reference_time: String,
 }
+
+const FAULTS: &str = "\
+Faults: KIND[=VALUE][@[METHOD ]PATH][+SKIP][*TIMES]
+  PATH is a prefix; SKIP requests pass unharmed first; TIMES is a number or `always`
+  refusals   rate-limit  rate-limit=SECONDS  rate-limit=date:SECONDS  rate-limit=TEXT
+             status=CODE  html-503  unauthorized  expire-tokens  applied-500
+  transport  latency=50ms  stall  drop-body  drop-request
+  bodies     malformed  wrong-type  bare-array  missing-pages
+  pages      short-page  empty-page  repeat-key  max-page-size=N  reject-page-size=N
+  latency, bare-array, missing-pages and the page sizes last; the others strike once
+
+Control:
+  POST   /_sandbox/faults    {\"faults\":[\"rate-limit*2\"]} replaces all faults
+  GET    /_sandbox/faults    what is left of them
+  GET    /_sandbox/requests  the log of requests, secrets masked
+  DELETE either              forgets them";
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {

@@ -18,7 +18,7 @@ use tokio::{runtime::Builder as RuntimeBuilder, sync::Notify};
 use crate::{
     account::{Directory, Kind},
     alerts,
-    clock::Clock,
+    clock::{Clock, format},
     control, endpoints,
     error::Error,
     fault::Fault,
@@ -59,6 +59,11 @@ impl Sandbox {
     /// Returns the base URLs of the regional hosts. Clients learn them from whoami and from tenant records; there is no need to configure them.
     pub fn region_urls(&self) -> &[String] {
         &self.app.hosts().regions
+    }
+
+    /// Returns the moment that the sandbox takes for now, as a timestamp in UTC. A client that turns durations into times itself should count from here.
+    pub fn reference_time(&self) -> String {
+        format(self.app.clock().now())
     }
 
     /// Returns the address of the first listener.

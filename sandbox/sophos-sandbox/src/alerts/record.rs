@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::{
     account::Account,
     clock::{Clock, format, format_without_zone},
+    endpoints::Device,
     json::{Json, Null},
     random::Seed,
 };
@@ -172,28 +173,7 @@ impl<'a> Alert<'a> {
         json.optional("category", self.category());
         json.member("description", sort.description);
         json.optional("groupKey", self.group_key());
-        let devices = self.account.seed.child("device", 0);
-        let device = self
-            .seed
-            .below(self.index, 4, self.account.endpoints.max(1));
-        match self.quirk {
-            Some(Quirk::NullMembers) => {
-                json.member("managedAgent", Null);
-                json.member("person", Null);
-            }
-            Some(Quirk::EmptyAgent) => json.member_object("managedAgent", |_| {}),
-            _ if sort.agent.is_empty() => json.member_object("managedAgent", |_| {}),
-            _ => {
-                json.member_object("managedAgent", |json| {
-                    json.member("id", devices.uuid(device));
-                    json.member("type", sort.agent);
-                });
-                if sort.agent == "computer" {
-                    let people = self.account.seed.child("person", 0);
-                    json.member_object("person", |json| json.member("id", people.uuid(device)));
-                }
-            }
-        }
+        self.write_agent(json);
         json.optional("product", self.product());
         // Half of the service writes this time without its zone.
         json.optional(
@@ -216,6 +196,43 @@ impl<'a> Alert<'a> {
             json.member_object("futureField", |json| json.member("x", 1_u32));
         }
     }
+
+    fn write_agent(&self, json: &mut Json) {
+        if self.quirk == Some(Quirk::NullMembers) {
+            json.member("managedAgent", Null);
+            json.member("person", Null);
+            return;
+        }
+        let agent = self.sort().agent;
+        let device = match agent {
+            "computer" | "server" => self.device(agent == "server"),
+            _ => None,
+        };
+        json.member_object("managedAgent", |json| match device {
+            _ if self.quirk == Some(Quirk::EmptyAgent) => {}
+            Some(device) => {
+                json.member("id", device.id());
+                json.member("type", agent);
+            }
+            None if agent == "mobile" => {
+                json.member("id", self.account.seed.child("mobile", 0).uuid(self.index));
+                json.member("type", agent);
+            }
+            None => {}
+        });
+        if let Some(id) = device.and_then(|device| device.person_id()) {
+            json.member_object("person", |json| json.member("id", id));
+        }
+    }
+
+    /// Returns the device that raised it: a server or a computer of the fleet, if there is one near the place that chance points at.
+    fn device(&self, server: bool) -> Option<Device<'a>> {
+        let count = self.account.endpoints;
+        let start = self.seed.below(self.index, 4, count.max(1));
+        (0..count.min(DEVICES_TRIED))
+            .map(|step| Device::new(self.account, self.clock, (start + step) % count))
+            .find(|device| device.is_server() == server)
+    }
 }
 
 /// Returns the text that an alert is sorted by.
@@ -236,6 +253,8 @@ pub(crate) fn sort_text(alert: &Alert<'_>, field: &str) -> Option<String> {
         _ => None,
     }
 }
+
+const DEVICES_TRIED: u32 = 64;
 
 /// The fields that a listing can be sorted by.
 pub(crate) const SORT_FIELDS: &[&str] =

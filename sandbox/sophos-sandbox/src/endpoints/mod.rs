@@ -13,13 +13,13 @@ use axum::{
     routing::{get, post},
 };
 
+pub(crate) use device::Device;
 pub(crate) use filter::Sort;
 pub(crate) use fleet::FleetState;
 
 use crate::{
     account::Account,
     endpoints::{
-        device::Device,
         filter::{FILTERS, Filter, SORT_FIELDS, sort_text},
         record::FIELDS,
     },

@@ -129,6 +129,24 @@ fn only_allowed_actions_succeed_and_an_acknowledged_alert_leaves() {
 }
 
 #[test]
+fn the_device_behind_an_alert_can_be_fetched() {
+    let sandbox = Sandbox::builder().start().unwrap();
+    let session = Session::new(&sandbox, "tenant");
+    let mut found = 0;
+    for alert in session.walk(LIST) {
+        let agent = &alert["managedAgent"];
+        if agent["type"] != "server" && agent["type"] != "computer" {
+            continue;
+        }
+        let id = text(&agent["id"]);
+        let device = session.get(&format!("/endpoint/v1/endpoints/{id}"));
+        assert_eq!(device["id"], id.as_str());
+        found += 1;
+    }
+    assert!(found > 50, "{found}");
+}
+
+#[test]
 fn values_that_do_not_exist_are_refused() {
     let sandbox = Sandbox::builder().start().unwrap();
     let session = Session::new(&sandbox, "tenant");

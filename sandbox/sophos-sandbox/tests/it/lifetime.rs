@@ -63,3 +63,15 @@ fn it_starts_inside_an_async_runtime_as_anywhere_else() {
         assert_eq!(request_token(&sandbox, "tenant", "sandbox").status, 200);
     });
 }
+
+#[test]
+fn the_reference_time_is_told_in_utc() {
+    let sandbox = Sandbox::builder()
+        .reference_time("2026-01-01T02:00:00+02:00")
+        .start()
+        .unwrap();
+    assert_eq!(sandbox.reference_time(), "2026-01-01T00:00:00.000Z");
+    let session = Session::new(&sandbox, "tenant");
+    let recent = session.walk("/endpoint/v1/endpoints?lastSeenAfter=2025-12-31T00:00:00Z");
+    assert!(!recent.is_empty());
+}
