@@ -243,6 +243,8 @@ impl Declaration {
                     ::bifrons::__private::Stream::size_hint(self.inner.parts().0)
                 }
             }
+
+            impl #impls ::core::iter::FusedIterator for #name #arguments #bounds {}
         }
     }
 }

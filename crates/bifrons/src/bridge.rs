@@ -95,8 +95,18 @@ pub struct Held<T> {
     // Empty only while the holder is being taken apart.
     inner: Option<T>,
     bridge: Bridge,
-    /// As a stream, it gave an error of the runtime and ends.
-    ended: bool,
+    /// For a stream.
+    progress: Progress,
+}
+
+/// How far an iterator over a held stream is.
+#[derive(Clone, Copy, PartialEq)]
+enum Progress {
+    Going,
+    /// It gave an error of the runtime as an item, and has no more of them.
+    Stopped,
+    /// The stream has ended.
+    Finished,
 }
 
 impl<T> Held<T> {
@@ -106,7 +116,7 @@ impl<T> Held<T> {
         Self {
             inner: Some(inner),
             bridge,
-            ended: false,
+            progress: Progress::Going,
         }
     }
 
@@ -169,16 +179,19 @@ impl<T> Held<T> {
         T: Stream + Unpin + Send,
         T::Item: Send,
     {
-        if self.ended {
+        if self.progress != Progress::Going {
             return Ok(None);
         }
         let outcome = self.try_next(None);
-        self.ended = outcome.is_err();
+        if outcome.is_err() {
+            self.progress = Progress::Stopped;
+        }
         outcome
     }
 
     /// Returns the next item of a held stream, within `limit` if there is one, which then takes
-    /// the place of the timeout of the options. No item is lost by an error: the stream is kept.
+    /// the place of the timeout of the options. No item is lost by an error: the stream is kept. After
+    /// its end there are no more, whatever the stream would say.
     ///
     /// Items that the stream has at hand, by its size hint, are taken without driving the runtime.
     ///
@@ -190,16 +203,22 @@ impl<T> Held<T> {
         T: Stream + Unpin + Send,
         T::Item: Send,
     {
+        if self.progress == Progress::Finished {
+            return Ok(None);
+        }
         let (stream, bridge) = self.parts_mut();
         let stream = Pin::new(stream);
-        match limit {
-            None => advance(&bridge.runtime, &bridge.options, stream),
-            Some(limit) => advance(
-                &bridge.runtime,
-                &bridge.options.clone().with_timeout(limit),
-                stream,
-            ),
+        let item = match limit {
+            None => advance(&bridge.runtime, &bridge.options, stream)?,
+            Some(limit) => {
+                let options = bridge.options.clone().with_timeout(limit);
+                advance(&bridge.runtime, &options, stream)?
+            }
+        };
+        if item.is_none() {
+            self.progress = Progress::Finished;
         }
+        Ok(item)
     }
 }
 

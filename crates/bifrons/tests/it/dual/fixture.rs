@@ -116,6 +116,8 @@ impl<T: From<u32> + Unpin> Stream for Paginator<T> {
             return Poll::Ready(Some(Ok(item)));
         }
         if self.left == 0 {
+            // Not fused: polled again, it would start anew.
+            self.left = 1;
             return Poll::Ready(None);
         }
         if !self.waited {
@@ -295,6 +297,20 @@ impl Client {
     #[blocking(wrap = super::fixture::blocking::Builder)]
     pub fn builder() -> Builder {
         Builder::new()
+    }
+
+    /// Its arguments are named like what the attribute makes.
+    pub async fn clash(
+        runtime: &str,
+        __inner: u8,
+        __bridge: u8,
+        __runtime: u8,
+        __value: u8,
+    ) -> Result<Self> {
+        Ok(Self::made(&format!(
+            "{runtime}{}",
+            __inner + __bridge + __runtime + __value
+        )))
     }
 
     pub async fn version() -> Result<u32> {

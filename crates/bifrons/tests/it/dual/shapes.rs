@@ -47,6 +47,12 @@ fn constructors_run_on_the_shared_runtime_or_on_a_given_one() {
         blocking::Client::connect(""),
         Err(Error::Said("no name"))
     ));
+    let clash = blocking::Client::clash_on(own.clone(), "a", 1, 2, 3, 4).unwrap();
+    assert_eq!((clash.name(), clash.made_on()), ("a10", here));
+    assert_eq!(
+        blocking::Client::clash("a", 1, 2, 3, 4).unwrap().name(),
+        "a10"
+    );
     assert_eq!(blocking::Client::version().unwrap(), 7);
     assert_eq!(blocking::Client::version_on(own).unwrap(), 7);
     assert_eq!(blocking::Client::default_name(), "client");
