@@ -139,7 +139,7 @@ impl Core {
         limits: Limits<'_>,
         call: Pin<&mut (dyn Future<Output = ()> + Send)>,
     ) -> Result<(), BlockingError> {
-        let _active = ActiveCall::begin(self);
+        let _active = ActiveCall::begin(self)?;
         self.with_runtime(|runtime| self.drive_limited(runtime, limits, call))
             .ok_or(BlockingError::Closed)?
     }
@@ -245,19 +245,16 @@ impl Core {
             return;
         }
         self.handover.want_keeper(|| {
-            let core = Self::clone_for_keeper(self);
+            let core = Arc::clone(self);
             let thread = std::thread::Builder::new()
                 .name(self.keeper_name.clone())
                 .spawn(move || {
                     core.handover.keep(&*core, core.keeper_grace);
+                    core.release_if_abandoned();
                 })?;
             *lock(&self.keeper_thread) = Some(thread);
             io::Result::Ok(())
         });
-    }
-
-    fn clone_for_keeper(this: &Arc<Self>) -> Arc<Self> {
-        Arc::clone(this)
     }
 
     /// Refuses new calls and ends the keeper; waits for nothing.
@@ -283,9 +280,13 @@ impl Core {
         }
     }
 
+    /// Ends the runtime in place of a shutdown that could not wait for this call or the keeper.
     #[cold]
-    fn release_runtime(&self) {
-        if let Some(runtime) = self.take_runtime() {
+    fn release_if_abandoned(&self) {
+        fence(Ordering::SeqCst);
+        if self.abandoned.load(Ordering::SeqCst)
+            && let Some(runtime) = self.take_runtime()
+        {
             runtime.shutdown_background();
         }
     }
@@ -336,9 +337,14 @@ struct ActiveCall<'a>(&'a Arc<Core>);
 
 impl<'a> ActiveCall<'a> {
     #[inline]
-    fn begin(core: &'a Arc<Core>) -> Self {
-        core.handover.begin_call(&**core);
-        Self(core)
+    fn begin(core: &'a Arc<Core>) -> Result<Self, BlockingError> {
+        let admitted = core.handover.begin_call(&**core);
+        let call = Self(core);
+        if admitted {
+            Ok(call)
+        } else {
+            Err(BlockingError::Closed)
+        }
     }
 }
 
@@ -348,10 +354,7 @@ impl Drop for ActiveCall<'_> {
         self.0.handover.end_call();
         self.0.look_after_tasks();
         if self.0.handover.is_closed() {
-            fence(Ordering::SeqCst);
-            if self.0.abandoned.load(Ordering::SeqCst) {
-                self.0.release_runtime();
-            }
+            self.0.release_if_abandoned();
         }
     }
 }

@@ -91,13 +91,17 @@ impl Handover {
         self.takeovers.load(Ordering::Relaxed)
     }
 
-    /// Marks a call as begun, and gets the keeper out of the driver's seat.
+    /// Marks a call as begun, and gets the keeper out of the driver's seat. `false` means that the
+    /// hand-over is closed: the call has to end without driving, because [`drain`](Self::drain)
+    /// may not have seen it.
     #[inline]
-    pub(crate) fn begin_call(&self, driver: &impl Driver) {
+    #[must_use]
+    pub(crate) fn begin_call(&self, driver: &impl Driver) -> bool {
         self.calls.fetch_add(ONE_CALL, Ordering::SeqCst);
         if self.driving.load(Ordering::SeqCst) {
             driver.kick();
         }
+        !self.closed.load(Ordering::SeqCst)
     }
 
     /// Marks a call as ended.
@@ -183,12 +187,12 @@ impl Handover {
     ) -> MutexGuard<'a, Keeper> {
         for _ in 0..PATIENCE {
             let before = self.begun();
-            keeper = wait_at_most(&self.changed, keeper, grace);
+            keeper = wait_at_most(&self.changed, &self.keeper, keeper, grace);
             if self.is_closed() {
                 break;
             }
             if self.active() != 0 {
-                keeper = self.wait_for_idle(keeper, None);
+                keeper = self.wait_for_idle(keeper, None).0;
             } else if self.begun() == before {
                 break;
             }
@@ -199,26 +203,30 @@ impl Handover {
         keeper
     }
 
-    /// Waits until no call is in progress, or the hand-over is closed and nobody set a deadline.
+    /// Waits until no call is in progress and tells whether it saw that; gives up at the deadline,
+    /// and without one when the hand-over is closed.
     fn wait_for_idle<'a>(
         &'a self,
         mut keeper: MutexGuard<'a, Keeper>,
         deadline: Option<Instant>,
-    ) -> MutexGuard<'a, Keeper> {
+    ) -> (MutexGuard<'a, Keeper>, bool) {
         loop {
             self.idle_wanted.store(true, Ordering::SeqCst);
             if self.active() == 0 {
-                return keeper;
+                // the flag may be somebody else's too, who then has to look again
+                self.idle_wanted.store(false, Ordering::SeqCst);
+                self.changed.notify_all();
+                return (keeper, true);
             }
             match deadline {
-                None if self.is_closed() => return keeper,
+                None if self.is_closed() => return (keeper, false),
                 None => keeper = wait(&self.changed, keeper),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        return keeper;
+                        return (keeper, false);
                     }
-                    keeper = wait_at_most(&self.changed, keeper, left);
+                    keeper = wait_at_most(&self.changed, &self.keeper, keeper, left);
                 }
             }
         }
@@ -246,11 +254,10 @@ impl Handover {
         first
     }
 
-    /// Waits until no call is in progress, at most until `deadline`; tells whether none is.
+    /// Waits until no call is in progress, at most until `deadline`; tells whether none is. After
+    /// [`close`](Self::close) that stays so: calls that begin later are told to end.
     pub(crate) fn drain(&self, deadline: Instant) -> bool {
-        let keeper = self.wait_for_idle(lock(&self.keeper), Some(deadline));
-        drop(keeper);
-        self.active() == 0
+        self.wait_for_idle(lock(&self.keeper), Some(deadline)).1
     }
 
     /// Waits until there is no keeper, at most until `deadline`; tells whether there is none.
@@ -261,7 +268,7 @@ impl Handover {
             if left.is_zero() {
                 return false;
             }
-            keeper = wait_at_most(&self.changed, keeper, left);
+            keeper = wait_at_most(&self.changed, &self.keeper, keeper, left);
         }
         true
     }

@@ -121,6 +121,10 @@ impl BlockingRuntime {
 
     /// Runs a future on this thread until it is done.
     ///
+    /// Timers and sockets have to be made inside the runtime, so write
+    /// `block_on(async { sleep(d).await })` and not `block_on(sleep(d))`, or make them under
+    /// [`enter`](Self::enter).
+    ///
     /// # Cancel safety
     /// Nothing cancels this call; see [`block_on_with`](Self::block_on_with). When the runtime is
     /// shut down meanwhile and the grace is over, the future is dropped.
@@ -277,7 +281,8 @@ impl BlockingRuntime {
     /// New calls are refused from now on. Calls in progress and spawned tasks get up to `grace` to
     /// end; then the calls end with [`BlockingError::Closed`] and the tasks are dropped. Returns
     /// as soon as nothing is left, at the latest a tenth of a second after `grace`, and joins the
-    /// threads of the runtime. A second shutdown returns the report of the first. A runtime of
+    /// threads of the runtime. (Only a task that blocks inside its own poll, or in a destructor,
+    /// can hold it up longer. A call that does is left to release the runtime at its end.) A second shutdown returns the report of the first. A runtime of
     /// [`Mode::External`] goes on; only calls through this one are refused.
     ///
     /// Where waiting is not allowed, in an async task or a task of this very runtime, the grace

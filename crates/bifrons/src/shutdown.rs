@@ -38,17 +38,25 @@ fn shutdown_first(core: &Core, grace: Duration) -> ShutdownReport {
     let alive = if ours { core.alive_tasks() } else { 0 };
     core.close();
 
-    let left = if ours { finish(core, end) } else { 0 };
-    if !core.handover.drain(if ours { Instant::now() } else { end }) {
-        core.stop_calls();
-        core.handover.drain(Instant::now() + MARGIN);
+    // These waits have clocks of their own: a call or the keeper may be stuck inside of a poll,
+    // and then nobody drives the timers of the runtime.
+    let mut drained = core.handover.drain(end);
+    let mut keeper_joined = core.handover.outlive_keeper(end);
+    if drained && keeper_joined {
+        let_tasks_finish(core, end);
     }
-    let keeper_joined = core.handover.outlive_keeper(Instant::now() + MARGIN);
+    let left = if ours { core.alive_tasks() } else { 0 };
+    if !drained {
+        core.stop_calls();
+        drained = core.handover.drain(Instant::now() + MARGIN);
+    }
+    keeper_joined = core.handover.outlive_keeper(Instant::now() + MARGIN);
     if keeper_joined {
         core.join_keeper();
     }
     if let Some(runtime) = core.take_runtime() {
-        runtime.shutdown_timeout(end.saturating_duration_since(Instant::now()).max(MARGIN));
+        let rest = end.saturating_duration_since(Instant::now()).max(MARGIN);
+        runtime.shutdown_timeout(if drained { rest } else { Duration::ZERO });
     }
     ShutdownReport {
         tasks_finished: alive.saturating_sub(left),
@@ -57,15 +65,21 @@ fn shutdown_first(core: &Core, grace: Duration) -> ShutdownReport {
     }
 }
 
-/// Drives until calls and tasks have ended, at most until `end`; returns the tasks that have not.
-fn finish(core: &Core, end: Instant) -> usize {
-    let work = async {
-        while (core.alive_tasks() != 0 || core.handover.active() != 0) && Instant::now() < end {
-            tokio::time::sleep_until((Instant::now() + LOOK).min(end).into()).await;
+/// Waits until no task is alive, at most until `end`. There are no calls and there is no keeper.
+fn let_tasks_finish(core: &Core, end: Instant) {
+    match core.drive_mode() {
+        Drive::Callers => core.drive_inside(pin!(async {
+            while core.alive_tasks() != 0 && Instant::now() < end {
+                tokio::time::sleep_until((Instant::now() + LOOK).min(end).into()).await;
+            }
+        })),
+        Drive::Workers => {
+            while core.alive_tasks() != 0 && Instant::now() < end {
+                std::thread::park_timeout(LOOK);
+            }
         }
-    };
-    core.drive_inside(pin!(work));
-    core.alive_tasks()
+        Drive::Others => {}
+    }
 }
 
 /// In a task nothing can be waited for: the thread that would have to do the work is this one.

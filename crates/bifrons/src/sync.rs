@@ -19,9 +19,11 @@ pub(crate) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexG
     condvar.wait(guard).unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits for a notification, at most for `limit`.
+/// Waits for a notification, at most for `limit`. The mutex of the guard is named for the model
+/// checker, which has no clock and ends a wait by locking anew.
 pub(crate) fn wait_at_most<'a, T>(
     condvar: &Condvar,
+    _mutex: &'a Mutex<T>,
     guard: MutexGuard<'a, T>,
     limit: Duration,
 ) -> MutexGuard<'a, T> {
