@@ -1,0 +1,11 @@
+//! Behaviour of the client: on scripted answers, and on the sandbox through both faces.
+
+mod errors;
+mod fan_out;
+mod lists;
+mod parity;
+mod requests;
+mod scope;
+mod secrets;
+mod support;
+mod writes;
