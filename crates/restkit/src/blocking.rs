@@ -27,7 +27,7 @@ use http::HeaderMap;
 use serde::de::DeserializeOwned;
 
 use crate::BoxFuture;
-use crate::credentials::{Context, Credentials, Ticket};
+use crate::credentials::{AuthContext, Credentials, Ticket};
 use crate::error::Error;
 
 bifrons::blocking_type! {
@@ -60,7 +60,7 @@ impl Credentials for Oauth2ClientCredentials {
     fn authorize<'a>(
         &'a self,
         request: &'a mut http::Request<Bytes>,
-        context: &'a Context,
+        context: &'a AuthContext,
     ) -> BoxFuture<'a, Result<Ticket, Error>> {
         self.as_async().authorize(request, context)
     }

@@ -43,6 +43,17 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! `examples/sdk.rs` shows a small SDK with both faces in a screenful.
+//!
+//! # Features
+//!
+//! | feature | adds | default |
+//! |---|---|---|
+//! | `blocking` | the module [`blocking`] | yes |
+//! | `reqivo` | [`ReqivoTransport`](transport::ReqivoTransport), and it as the default transport | yes |
+//!
+//! Without `reqivo` the crate holds no IO at all, and a client must be given a transport.
 
 pub mod batch;
 #[cfg(feature = "blocking")]

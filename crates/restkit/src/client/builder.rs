@@ -107,7 +107,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how many calls may be under way at once; more wait in order. 0 counts as 1.
+    /// Sets how many calls may be under way at once; more wait in order. 0 counts as 1. A call keeps
+    /// its place while it waits for a retry, and also while it is alive and nobody polls it.
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = Some(calls.max(1));
         self
@@ -213,6 +214,12 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
+#[cfg(feature = "reqivo")]
+fn default_transport() -> Result<Arc<dyn Transport>, Error> {
+    Ok(Arc::new(crate::transport::ReqivoTransport::new()?))
+}
+
+#[cfg(not(feature = "reqivo"))]
 fn default_transport() -> Result<Arc<dyn Transport>, Error> {
     Err(Error::configuration(
         "the client has no transport; set one, or turn on the feature `reqivo`",

@@ -128,8 +128,15 @@ impl<'a> Call<'a> {
     async fn drive(&mut self) -> Result<Response, Error> {
         let _permit = self.permit().await?;
         loop {
-            let (http, ticket) = self.authorized().await?;
+            let authorized_at = self.shared.clock.now();
+            let (mut http, mut ticket) = self.authorized().await?;
             self.turn().await?;
+            if self.shared.clock.now() > authorized_at + STALE {
+                (http, ticket) = self.authorized().await?;
+            }
+            if self.remaining().is_some_and(|left| left.is_zero()) {
+                return Err(self.out_of_time("getting ready to send"));
+            }
             self.attempts += 1;
             let next = match self.attempt(http).await {
                 Ok(response) => self.judge_response(response, ticket),
@@ -427,6 +434,9 @@ impl<'a> Call<'a> {
         Some(deadline.saturating_duration_since(self.shared.clock.now()))
     }
 }
+
+/// After a wait this long the token may be about to expire.
+const STALE: Duration = Duration::from_secs(60);
 
 fn kind_of(status: StatusCode) -> ErrorKind {
     match status.as_u16() {

@@ -20,7 +20,6 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
 use crate::BoxFuture;
-use crate::client::AuthContext;
 use crate::error::Error;
 use crate::masking::MASK;
 
@@ -29,7 +28,7 @@ mod oauth2;
 
 pub use self::fixed::{Basic, Bearer, StaticHeaders};
 pub use self::oauth2::{ClientAuthentication, Oauth2ClientCredentials};
-pub use crate::client::AuthContext as Context;
+pub use crate::client::AuthContext;
 
 /// Puts what proves the caller's identity on each request.
 pub trait Credentials: Send + Sync + 'static {

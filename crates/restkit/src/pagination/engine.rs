@@ -29,7 +29,6 @@ pub(super) struct Engine {
     first: bool,
     fell_back: bool,
     total_pages: Option<u64>,
-    last_current: Option<u64>,
     /// Fingerprints of the keys and pages that came before.
     seen: HashSet<u64>,
     fingerprints: RandomState,
@@ -60,7 +59,6 @@ impl Engine {
             first: true,
             fell_back: false,
             total_pages: None,
-            last_current: None,
             seen: HashSet::new(),
             fingerprints: RandomState::new(),
         }
@@ -235,7 +233,7 @@ impl Engine {
                     Cursor::Page(number) => number,
                     _ => self.style.first_page,
                 };
-                if self.is_repetition(page, info) {
+                if self.is_repetition(page, info, asked) {
                     return REPEATED;
                 }
                 self.total_pages = info.total_pages.or(self.total_pages);
@@ -277,17 +275,13 @@ impl Engine {
         }
     }
 
-    /// Says whether a service that was asked for the next page has answered with the one before.
-    fn is_repetition(&mut self, page: &RawPage, info: &PageInfo) -> bool {
-        match info.current {
-            Some(current) => self.last_current.replace(current) == Some(current) && !self.first,
-            None => {
-                !page.items.is_empty()
-                    && !self
-                        .seen
-                        .insert(self.fingerprints.hash_one(page.items_text()))
-            }
-        }
+    /// Says whether a service that was asked for the next page has answered with one from before. A
+    /// service that names the page that was asked for is believed.
+    fn is_repetition(&mut self, page: &RawPage, info: &PageInfo, asked: u64) -> bool {
+        let new = self
+            .seen
+            .insert(self.fingerprints.hash_one(page.items_text()));
+        info.current != Some(asked) && !page.items.is_empty() && !new
     }
 
     /// Follows a service that tells of a smaller maximum than was asked for.

@@ -11,9 +11,13 @@ use crate::BoxFuture;
 
 mod mock;
 mod recording;
+#[cfg(feature = "reqivo")]
+mod reqivo;
 
 pub use self::mock::{MockTransport, RecordedRequest};
 pub use self::recording::{Exchange, RecordingTransport};
+#[cfg(feature = "reqivo")]
+pub use self::reqivo::ReqivoTransport;
 
 /// Sends one request once and returns the complete response.
 ///

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::stream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use restkit::batch::{Batch, Outcome, batch, merge};
@@ -9,7 +10,7 @@ use restkit::transport::MockTransport;
 use restkit::{Error, Request};
 use tokio::time::Instant;
 
-use crate::support::{answer, client, seconds};
+use crate::support::{answer, builder, client, seconds};
 
 #[tokio::test(start_paused = true)]
 async fn results_come_in_the_order_of_the_inputs_and_a_failure_hides_none() {
@@ -77,6 +78,20 @@ async fn a_dropped_batch_drops_what_is_under_way() {
     let all = client.send_all(requests, 2);
     assert!(tokio::time::timeout(seconds(1), all).await.is_err());
     assert_eq!((mock.requests().len(), mock.cancelled()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_beyond_the_concurrency_of_a_client_wait() {
+    let mut mock = MockTransport::new();
+    for _ in 0..9 {
+        mock = mock.status(200).after(seconds(1));
+    }
+    let client = builder(&mock).concurrency(3).build().unwrap();
+    let start = Instant::now();
+    let view = client.with_header("x-tenant", "b").unwrap();
+    let calls = (0..9).map(|index| if index % 2 == 0 { &client } else { &view });
+    join_all(calls.map(|client| client.send(Request::get("/x")))).await;
+    assert_eq!((mock.most_running(), start.elapsed()), (3, seconds(3)));
 }
 
 #[tokio::test]

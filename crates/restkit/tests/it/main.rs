@@ -8,6 +8,7 @@
 mod authentication;
 mod batches;
 mod calls;
+mod clocks;
 #[cfg(feature = "blocking")]
 mod faces;
 mod page_properties;
@@ -16,3 +17,5 @@ mod rate_limits;
 mod retries;
 mod secrets;
 mod support;
+#[cfg(all(feature = "reqivo", feature = "blocking"))]
+mod transports;
