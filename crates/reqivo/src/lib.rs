@@ -1,1 +1,84 @@
-//! HTTP client.
+//! HTTP client with an async and a blocking face from one source.
+//!
+//! A [`Session`] holds settings and a pool of connections; it makes [`RequestBuilder`]s; sending one gives a [`Response`].
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), reqivo::Error> {
+//! let session = reqivo::Session::new();
+//! let mut response = session
+//!     .get("https://example.com/devices")
+//!     .query([("page", "1")])
+//!     .send()
+//!     .await?;
+//! println!("{} {}", response.status(), response.text().await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+#![cfg_attr(
+    feature = "blocking",
+    doc = "The [`blocking`] module has the same types and methods for code that is not async."
+)]
+//!
+//! # What it does
+//!
+//! * **HTTP/1.1 by its own protocol core** ([`proto`]), strict where leniency would hide a boundary, with a limit on everything
+//!   a server could send too much of ([`Limits`]). The request that uses a connection reads and writes it: no task
+//!   per connection, no hand-over, and no difference between a spawned task and the root of a runtime.
+//! * **A pool** with a hard limit per origin ([`PoolConfig`]). Requests wait in the order of their arrival, for at most the
+//!   pool limit of [`Timeouts`]. A slot is freed exactly once on every path, a cancelled request included. Connections stay with
+//!   the runtime they were opened on.
+//! * **Repeats only what is safe**: a kept connection that the server closed in between is replaced silently when the
+//!   request is idempotent or never left. Otherwise the error says
+//!   [whether the server may have acted](Error::may_have_been_processed).
+//! * **Time limits per phase** ([`Timeouts`]); the error names the limit and the phase. The default is 5 s in total.
+//! * **Truncation is an error**, for every framing and for compressed bodies.
+//! * **Redirects** by [`RedirectPolicy`], which drops secrets when the origin changes.
+//!
+//! # Features
+//!
+//! | feature | what it adds | default |
+//! |---|---|---|
+//! | `blocking` | the blocking face | yes |
+//! | `tls` | https with rustls and the certificates of the operating system | yes |
+//! | `gzip` | content coding gzip | yes |
+//! | `json` | JSON bodies | yes |
+//! | `charset` | text in encodings other than UTF-8 and ISO-8859-1 | yes |
+//!
+//! # Not there yet
+//!
+//! HTTP/2, WebSocket, proxies, cookies, multipart and streamed request bodies, client certificates.
+
+mod body;
+mod content;
+mod error;
+mod headers;
+#[cfg(feature = "json")]
+mod json;
+mod net;
+mod pool;
+pub mod proto;
+mod redirect;
+mod request;
+mod response;
+mod send;
+mod session;
+mod timeouts;
+
+#[cfg(feature = "blocking")]
+pub mod blocking;
+
+#[cfg(feature = "tls")]
+pub use net::tls::TlsConfig;
+
+pub use error::{Error, ErrorKind, Phase, TimeLimit, TlsProblem};
+pub use headers::Headers;
+pub use http::{Method, StatusCode, Version};
+pub use pool::{PoolConfig, PoolStats};
+pub use proto::{Limits, Tolerance};
+pub use redirect::RedirectPolicy;
+pub use request::RequestBuilder;
+pub use response::{Hop, Response};
+pub use session::{IntoUrl, Session, SessionBuilder};
+pub use timeouts::Timeouts;
+pub use url::Url;

@@ -1,0 +1,591 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use url::Url;
+
+use crate::headers::Headers;
+use crate::proto::encode::InvalidRequest;
+use crate::proto::{ProtocolError, Violation};
+
+/// Anything that can go wrong with a request.
+///
+/// The predicates say what kind of failure it was; [`phase`](Self::phase) says where; and
+/// [`may_have_been_processed`](Self::may_have_been_processed) says whether the server may have acted on it.
+/// `Display` is one line with the innermost cause; the causes are in [`source`](StdError::source).
+/// Neither ever shows credentials, header values or bodies.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    phase: Phase,
+    message: Option<Message>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+    method: Option<Method>,
+    url: Option<Url>,
+    status: Option<StatusCode>,
+    reply: Option<(Headers, Bytes)>,
+    sent: bool,
+    idempotent: bool,
+    #[cfg(feature = "blocking")]
+    blocking: Option<bifrons::BlockingError>,
+}
+
+enum Message {
+    Fixed(&'static str),
+    Text(String),
+    Expired { limit: TimeLimit, after: Duration },
+}
+
+/// The kinds of [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request or client could not be built; nothing was sent.
+    Builder,
+    /// The host was not found or did not accept the connection.
+    Connect,
+    /// The TLS handshake failed.
+    Tls,
+    /// The connection broke while it was in use.
+    Network,
+    /// A time limit expired.
+    Timeout,
+    /// The reply breaks the rules of HTTP/1.1.
+    Protocol,
+    /// A configured limit was exceeded.
+    Limit,
+    /// The connection ended before the declared end of the body.
+    IncompleteBody,
+    /// The content coding of the body is corrupt or truncated.
+    Decode,
+    /// The body is not the JSON that was asked for.
+    Json,
+    /// The body was already handed out or lost.
+    Body,
+    /// The status is 4xx or 5xx, and the caller asked for that to be an error.
+    Status,
+    /// A redirect was not followed: too many, a loop, or refused by the policy.
+    Redirect,
+    /// The blocking call was refused, timed out or was cancelled.
+    Blocking,
+}
+
+impl ErrorKind {
+    /// Returns the name of the kind in lower case, such as `timeout`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Builder => "builder",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Network => "network",
+            Self::Timeout => "timeout",
+            Self::Protocol => "protocol",
+            Self::Limit => "limit",
+            Self::IncompleteBody => "incomplete_body",
+            Self::Decode => "decode",
+            Self::Json => "json",
+            Self::Body => "body",
+            Self::Status => "status",
+            Self::Redirect => "redirect",
+            Self::Blocking => "blocking",
+        }
+    }
+}
+
+/// How far a request had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Building the request.
+    Build,
+    /// Waiting for a connection of the pool to become free.
+    Pool,
+    /// Looking up the host.
+    Resolve,
+    /// Opening the TCP connection.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// Sending the request.
+    Write,
+    /// Waiting for the head of the response.
+    Head,
+    /// Reading the body.
+    Body,
+    /// Deciding about a redirect.
+    Redirect,
+}
+
+impl Phase {
+    /// Returns the name of the phase in lower case, such as `head`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Pool => "pool",
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Write => "write",
+            Self::Head => "head",
+            Self::Body => "body",
+            Self::Redirect => "redirect",
+        }
+    }
+
+    fn doing(self) -> &'static str {
+        match self {
+            Self::Build => "building the request",
+            Self::Pool => "waiting for a free connection",
+            Self::Resolve => "looking up the host",
+            Self::Connect => "connecting",
+            Self::Tls => "in the tls handshake",
+            Self::Write => "sending the request",
+            Self::Head => "waiting for the response",
+            Self::Body => "reading the body",
+            Self::Redirect => "following a redirect",
+        }
+    }
+}
+
+/// The time limits that can expire; see [`Timeouts`](crate::Timeouts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TimeLimit {
+    /// [`Timeouts::pool`](crate::Timeouts::pool).
+    Pool,
+    /// [`Timeouts::connect`](crate::Timeouts::connect).
+    Connect,
+    /// [`Timeouts::tls`](crate::Timeouts::tls).
+    Tls,
+    /// [`Timeouts::write`](crate::Timeouts::write).
+    Write,
+    /// [`Timeouts::first_byte`](crate::Timeouts::first_byte).
+    FirstByte,
+    /// [`Timeouts::read`](crate::Timeouts::read).
+    Read,
+    /// [`Timeouts::total`](crate::Timeouts::total).
+    Total,
+}
+
+impl TimeLimit {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pool => "pool",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Write => "write",
+            Self::FirstByte => "first-byte",
+            Self::Read => "read",
+            Self::Total => "total",
+        }
+    }
+}
+
+/// Why a TLS handshake failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsProblem {
+    /// The certificate is not signed by a trusted authority.
+    Untrusted,
+    /// The certificate has expired.
+    Expired,
+    /// The certificate is not valid yet.
+    NotYetValid,
+    /// The certificate is for another host.
+    WrongHost,
+    /// The certificate was revoked.
+    Revoked,
+    /// The peers have no protocol version or cipher in common.
+    Version,
+    /// The server ended the handshake with an alert.
+    Alert,
+    /// Anything else: a malformed certificate, a peer that does not speak TLS.
+    Other,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, phase: Phase) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            phase,
+            message: None,
+            source: None,
+            method: None,
+            url: None,
+            status: None,
+            reply: None,
+            sent: false,
+            idempotent: false,
+            #[cfg(feature = "blocking")]
+            blocking: None,
+        }))
+    }
+
+    pub(crate) fn builder(message: &'static str) -> Self {
+        Self::new(ErrorKind::Builder, Phase::Build).with_message(message)
+    }
+
+    pub(crate) fn timeout(limit: TimeLimit, after: Duration, phase: Phase) -> Self {
+        let mut error = Self::new(ErrorKind::Timeout, phase);
+        error.0.message = Some(Message::Expired { limit, after });
+        error
+    }
+
+    pub(crate) fn protocol(source: ProtocolError, phase: Phase) -> Self {
+        let kind = match source.violation() {
+            Violation::Limit { .. } => ErrorKind::Limit,
+            Violation::IncompleteBody => ErrorKind::IncompleteBody,
+            Violation::ClosedWithoutReply | Violation::IncompleteHead => ErrorKind::Network,
+            _ => ErrorKind::Protocol,
+        };
+        Self::new(kind, phase).with_source(source)
+    }
+
+    pub(crate) fn network(source: std::io::Error, phase: Phase) -> Self {
+        Self::new(ErrorKind::Network, phase).with_source(source)
+    }
+
+    pub(crate) fn with_message(mut self, message: &'static str) -> Self {
+        self.0.message = Some(Message::Fixed(message));
+        self
+    }
+
+    pub(crate) fn with_text(mut self, message: String) -> Self {
+        self.0.message = Some(Message::Text(message));
+        self
+    }
+
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    pub(crate) fn with_reply(mut self, headers: Headers, body: Bytes) -> Self {
+        self.0.reply = Some((headers, body));
+        self
+    }
+
+    /// Says what request it was; what is known already stays.
+    pub(crate) fn with_request(mut self, method: &Method, url: &Url) -> Self {
+        if self.0.url.is_none() {
+            self.0.method = Some(method.clone());
+            self.0.idempotent = method.is_idempotent();
+            self.0.url = Some(without_secrets(url));
+        }
+        self
+    }
+
+    pub(crate) fn with_sent(mut self, sent: bool) -> Self {
+        self.0.sent = sent;
+        self
+    }
+
+    pub(crate) fn with_idempotent(mut self, idempotent: bool) -> Self {
+        self.0.idempotent = idempotent;
+        self
+    }
+
+    /// Returns what kind of failure it was.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Returns how far the request had come.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.0.phase
+    }
+
+    /// Returns the URL of the request without credentials and fragment.
+    #[must_use]
+    pub fn url(&self) -> Option<&Url> {
+        self.0.url.as_ref()
+    }
+
+    /// Returns the method of the request.
+    #[must_use]
+    pub fn method(&self) -> Option<&Method> {
+        self.0.method.as_ref()
+    }
+
+    /// Returns the status of the response, when the error is about a status or a redirect.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// Returns the header fields of the response that
+    /// [`error_for_status`](crate::Response::error_for_status) turned into this error.
+    #[must_use]
+    pub fn headers(&self) -> Option<&Headers> {
+        self.0.reply.as_ref().map(|(headers, _)| headers)
+    }
+
+    /// Returns up to 64 KiB of the body of the response that
+    /// [`error_for_status`](crate::Response::error_for_status) turned into this error.
+    #[must_use]
+    pub fn body(&self) -> Option<&Bytes> {
+        self.0.reply.as_ref().map(|(_, body)| body)
+    }
+
+    /// Returns whether the request could not be built; nothing was sent.
+    #[must_use]
+    pub fn is_builder(&self) -> bool {
+        self.0.kind == ErrorKind::Builder
+    }
+
+    /// Returns whether a time limit expired; [`time_limit`](Self::time_limit) says which.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Timeout => true,
+            #[cfg(feature = "blocking")]
+            ErrorKind::Blocking => {
+                matches!(
+                    self.0.blocking,
+                    Some(bifrons::BlockingError::TimedOut { .. })
+                )
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns the time limit that expired.
+    #[must_use]
+    pub fn time_limit(&self) -> Option<TimeLimit> {
+        match self.0.message {
+            Some(Message::Expired { limit, .. }) => Some(limit),
+            _ => None,
+        }
+    }
+
+    /// Returns whether no connection came about: name lookup, TCP, TLS, or a time limit on one of these.
+    #[must_use]
+    pub fn is_connect(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Connect | ErrorKind::Tls)
+            || (self.is_timeout()
+                && matches!(self.0.phase, Phase::Resolve | Phase::Connect | Phase::Tls))
+    }
+
+    /// Returns whether the TLS handshake failed; [`tls_problem`](Self::tls_problem) says why.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.0.kind == ErrorKind::Tls
+    }
+
+    /// Returns whether the connection broke or could not be made, as opposed to a bad reply.
+    #[must_use]
+    pub fn is_network(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Network | ErrorKind::Connect | ErrorKind::Tls | ErrorKind::IncompleteBody
+        )
+    }
+
+    /// Returns whether the reply breaks the rules of HTTP/1.1 or a limit.
+    #[must_use]
+    pub fn is_protocol(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Protocol | ErrorKind::Limit)
+    }
+
+    /// Returns whether a configured limit was exceeded.
+    #[must_use]
+    pub fn is_limit(&self) -> bool {
+        self.0.kind == ErrorKind::Limit
+    }
+
+    /// Returns whether the body ended before its declared end.
+    #[must_use]
+    pub fn is_incomplete_body(&self) -> bool {
+        self.0.kind == ErrorKind::IncompleteBody
+    }
+
+    /// Returns whether the body could not be decoded: content coding, or JSON.
+    #[must_use]
+    pub fn is_decode(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Decode | ErrorKind::Json)
+    }
+
+    /// Returns whether the error stands for a 4xx or 5xx status.
+    #[must_use]
+    pub fn is_status(&self) -> bool {
+        self.0.kind == ErrorKind::Status
+    }
+
+    /// Returns whether a redirect was not followed.
+    #[must_use]
+    pub fn is_redirect(&self) -> bool {
+        self.0.kind == ErrorKind::Redirect
+    }
+
+    /// Returns whether the server may have acted on the request.
+    ///
+    /// False only when no byte of the request was written.
+    #[must_use]
+    pub fn may_have_been_processed(&self) -> bool {
+        self.0.sent
+    }
+
+    /// Returns whether sending the same request again cannot do harm: it never left, or its method
+    /// is idempotent (or was declared so). It does not say that trying again would help.
+    #[must_use]
+    pub fn is_safe_to_retry(&self) -> bool {
+        !self.0.sent || self.0.idempotent
+    }
+
+    /// Returns the rule of HTTP/1.1 that the reply broke.
+    #[must_use]
+    pub fn violation(&self) -> Option<Violation> {
+        let source = self.0.source.as_deref()?;
+        source
+            .downcast_ref::<ProtocolError>()
+            .map(ProtocolError::violation)
+    }
+
+    /// Returns why the TLS handshake failed.
+    #[must_use]
+    pub fn tls_problem(&self) -> Option<TlsProblem> {
+        if !self.is_tls() {
+            return None;
+        }
+        #[cfg(feature = "tls")]
+        {
+            Some(crate::net::tls::problem(self))
+        }
+        #[cfg(not(feature = "tls"))]
+        {
+            Some(TlsProblem::Other)
+        }
+    }
+
+    /// Returns why the blocking call did not run, when it did not.
+    #[cfg(feature = "blocking")]
+    #[must_use]
+    pub fn blocking(&self) -> Option<&bifrons::BlockingError> {
+        self.0.blocking.as_ref()
+    }
+}
+
+/// The URL as errors and logs may show it.
+fn without_secrets(url: &Url) -> Url {
+    let mut url = url.clone();
+    if !url.username().is_empty() || url.password().is_some() {
+        // Both fail only for URLs that cannot have credentials.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+    }
+    url.set_fragment(None);
+    url
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        if let (Some(method), Some(url)) = (&inner.method, &inner.url) {
+            write!(f, "{} {url}: ", method.as_str().to_ascii_lowercase())?;
+        }
+        let mut said = true;
+        match (&inner.message, inner.kind) {
+            (Some(Message::Fixed(text)), _) => f.write_str(text)?,
+            (Some(Message::Text(text)), _) => f.write_str(text)?,
+            (Some(Message::Expired { limit, after }), _) => {
+                write!(
+                    f,
+                    "{} timeout of {after:?} expired {}",
+                    limit.as_str(),
+                    inner.phase.doing()
+                )?;
+            }
+            (None, ErrorKind::Connect | ErrorKind::Network | ErrorKind::Tls) => {
+                write!(f, "failed {}", inner.phase.doing())?;
+            }
+            (None, ErrorKind::Status) => {
+                let status = inner.status.unwrap_or_default();
+                write!(f, "server answered {}", status.as_u16())?;
+                if let Some(reason) = status.canonical_reason() {
+                    write!(f, " ({})", reason.to_ascii_lowercase())?;
+                }
+            }
+            (None, _) => said = false,
+        }
+        let mut innermost: Option<&(dyn StdError + 'static)> = self.source();
+        while let Some(next) = innermost.and_then(StdError::source) {
+            innermost = Some(next);
+        }
+        match (innermost, said) {
+            (Some(cause), true) => write!(f, ": {}", OneLine(cause)),
+            (Some(cause), false) => write!(f, "{}", OneLine(cause)),
+            (None, true) => Ok(()),
+            (None, false) => f.write_str(inner.kind.as_str()),
+        }
+    }
+}
+
+/// A cause of another library, on one line.
+struct OneLine<'a>(&'a dyn StdError);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        match text.contains(['\n', '\r']) {
+            false => f.write_str(text.trim_end_matches('.')),
+            true => f.write_str(&text.split_whitespace().collect::<Vec<_>>().join(" ")),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("phase", &self.0.phase)
+            .field("message", &self.to_string())
+            .field("source", &self.0.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        #[cfg(feature = "blocking")]
+        if let Some(blocking) = &self.0.blocking {
+            return Some(blocking);
+        }
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<InvalidRequest> for Error {
+    fn from(source: InvalidRequest) -> Self {
+        Self::new(ErrorKind::Builder, Phase::Build).with_source(source)
+    }
+}
+
+impl From<url::ParseError> for Error {
+    fn from(source: url::ParseError) -> Self {
+        Self::builder("invalid url").with_source(source)
+    }
+}
+
+#[cfg(feature = "blocking")]
+impl From<bifrons::BlockingError> for Error {
+    fn from(error: bifrons::BlockingError) -> Self {
+        let mut this = Self::new(ErrorKind::Blocking, Phase::Build);
+        this.0.blocking = Some(error);
+        this
+    }
+}

@@ -1,0 +1,187 @@
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{BufMut, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::runtime;
+use tokio::time::{Instant, Sleep};
+
+use super::clock::{Clock, Expiry, Waiting};
+use super::stream::Stream;
+
+/// One connection with its buffers and its timer. It belongs to the runtime it was opened on.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    stream: Stream,
+    pub(crate) input: BytesMut,
+    /// The head of the request that is being sent, and a small body.
+    output: Vec<u8>,
+    written: usize,
+    timer: Option<Timer>,
+    read_size: usize,
+    pub(crate) runtime: runtime::Id,
+    pub(crate) remote: SocketAddr,
+    pub(crate) created: Instant,
+    /// When the pool closes it; set when it becomes idle.
+    pub(crate) expires: Option<Instant>,
+    /// The idle time that the server announced.
+    pub(crate) keep_alive: Option<std::time::Duration>,
+    pub(crate) exchanges: u64,
+}
+
+/// A timer that stays registered between requests: moving it further is far cheaper than a new one.
+#[derive(Debug)]
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    at: Instant,
+}
+
+impl Conn {
+    pub(crate) fn new(stream: Stream, remote: SocketAddr, runtime: runtime::Id) -> Self {
+        Self {
+            stream,
+            input: BytesMut::new(),
+            output: Vec::new(),
+            written: 0,
+            timer: None,
+            read_size: MIN_READ,
+            runtime,
+            remote,
+            created: Instant::now(),
+            expires: None,
+            keep_alive: None,
+            exchanges: 0,
+        }
+    }
+
+    /// Whether an idle connection may carry a request.
+    pub(crate) fn is_usable(&mut self, cx: &mut Context<'_>) -> bool {
+        self.input.is_empty() && self.stream.is_quiet(cx)
+    }
+
+    /// Whether an idle connection is past its time.
+    pub(crate) fn is_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    /// Starts a request with this head.
+    pub(crate) fn start(&mut self, write_head: impl FnOnce(&mut Vec<u8>)) {
+        self.output.clear();
+        self.written = 0;
+        self.exchanges += 1;
+        write_head(&mut self.output);
+    }
+
+    /// Gives back memory that only a large exchange needed.
+    pub(crate) fn settle(&mut self) {
+        if self.output.capacity() > KEEP_CAPACITY {
+            self.output = Vec::new();
+        }
+        if self.read_size > MIN_READ {
+            self.read_size = MIN_READ;
+            self.input = BytesMut::new();
+        }
+    }
+
+    /// Sends what is left of the request; `body` follows the head. Returns the bytes of the body that went out.
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &[u8],
+    ) -> Poll<io::Result<Sent>> {
+        let head = &self.output[self.written..];
+        if head.is_empty() && body.is_empty() {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            return Poll::Ready(Ok(Sent::All));
+        }
+        let stream = Pin::new(&mut self.stream);
+        let count = ready!(match (head, body) {
+            (head, []) => stream.poll_write(cx, head),
+            ([], body) => stream.poll_write(cx, body),
+            (head, body) => {
+                stream.poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(body)])
+            }
+        })?;
+        if count == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        let of_head = count.min(head.len());
+        self.written += of_head;
+        Poll::Ready(Ok(Sent::Some {
+            of_body: count - of_head,
+        }))
+    }
+
+    /// Reads what is there into the input; 0 is the end.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.input.capacity() - self.input.len() < MIN_SPACE {
+            self.input.reserve(self.read_size);
+        }
+        let space = self.input.capacity() - self.input.len();
+        let count = ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx))?;
+        if count == space {
+            self.read_size = (self.read_size * 2).min(MAX_READ);
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    /// Reads at most `limit` bytes straight into another buffer, which must have room; 0 is the end.
+    pub(crate) fn poll_fill_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = buffer.limit(limit);
+        pin!(self.stream.read_buf(&mut buffer)).poll(cx)
+    }
+
+    /// Reads what is there without a task to wake; for cleaning up.
+    pub(crate) fn fill_now(&mut self) -> Option<usize> {
+        let mut cx = Context::from_waker(Waker::noop());
+        match self.poll_fill(&mut cx) {
+            Poll::Ready(Ok(count)) => Some(count),
+            Poll::Ready(Err(_)) | Poll::Pending => None,
+        }
+    }
+
+    /// Ready when the current wait took too long.
+    pub(crate) fn poll_expired(
+        &mut self,
+        cx: &mut Context<'_>,
+        clock: &mut Clock,
+        waiting: Waiting,
+    ) -> Poll<Expiry> {
+        let Some(expiry) = clock.expiry(waiting) else {
+            return Poll::Pending;
+        };
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                if timer.at != expiry.at {
+                    timer.sleep.as_mut().reset(expiry.at);
+                    timer.at = expiry.at;
+                }
+                timer
+            }
+            timer => timer.insert(Timer {
+                sleep: Box::pin(tokio::time::sleep_until(expiry.at)),
+                at: expiry.at,
+            }),
+        };
+        timer.sleep.as_mut().poll(cx).map(|()| expiry)
+    }
+}
+
+/// The outcome of a write.
+pub(crate) enum Sent {
+    Some { of_body: usize },
+    All,
+}
+
+const MIN_READ: usize = 8 * 1024;
+const MAX_READ: usize = 128 * 1024;
+/// Below this much room in the buffer a read is not worth a system call.
+const MIN_SPACE: usize = 1024;
+const KEEP_CAPACITY: usize = 64 * 1024;

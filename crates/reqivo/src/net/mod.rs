@@ -1,0 +1,9 @@
+//! Sockets: connecting, TLS, one connection, one exchange on it.
+
+pub(crate) mod clock;
+pub(crate) mod conn;
+pub(crate) mod connect;
+pub(crate) mod exchange;
+pub(crate) mod stream;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;

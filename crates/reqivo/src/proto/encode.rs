@@ -1,0 +1,158 @@
+//! Request heads, checked before the first byte leaves.
+
+use std::fmt;
+
+/// What is wrong with a request that therefore is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidRequest {
+    /// The name of a header field is empty or not a token.
+    HeaderName,
+    /// The value of a header field holds a control character.
+    HeaderValue,
+    /// The request target holds a space, a control character or a byte above ASCII.
+    Target,
+    /// Content-Length is given by the caller and differs from the length of the body.
+    ContradictingLength,
+    /// Content-Length or Host is given more than once.
+    Repeated,
+    /// Transfer-Encoding is given by the caller; the library decides the framing.
+    TransferEncoding,
+}
+
+impl fmt::Display for InvalidRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HeaderName => "header name is empty or not a token",
+            Self::HeaderValue => "header value holds a control character",
+            Self::Target => "request target holds a character that must be percent-encoded",
+            Self::ContradictingLength => "content-length contradicts the body",
+            Self::Repeated => "content-length or host is given more than once",
+            Self::TransferEncoding => "transfer-encoding is decided by the library",
+        })
+    }
+}
+
+impl std::error::Error for InvalidRequest {}
+
+/// Checks that a header name is a token (RFC 9110 5.6.2).
+///
+/// # Errors
+///
+/// When it is empty or holds another character.
+pub fn check_name(name: &str) -> Result<&str, InvalidRequest> {
+    match !name.is_empty() && name.bytes().all(is_token) {
+        true => Ok(name),
+        false => Err(InvalidRequest::HeaderName),
+    }
+}
+
+/// Checks a header value and returns it without leading and trailing spaces and tabs.
+///
+/// # Errors
+///
+/// When it holds CR, LF, NUL or another control character; tabs and bytes above ASCII may pass.
+pub fn check_value(value: &[u8]) -> Result<&[u8], InvalidRequest> {
+    match value.iter().all(|&byte| super::head::is_text(byte)) {
+        true => Ok(super::framing::trim(value)),
+        false => Err(InvalidRequest::HeaderValue),
+    }
+}
+
+/// Writes the request line: method, target, `HTTP/1.1`.
+///
+/// An empty target becomes `/`.
+///
+/// # Errors
+///
+/// When the target holds anything but visible ASCII.
+pub fn request_line(
+    out: &mut Vec<u8>,
+    method: &http::Method,
+    path: &str,
+    query: Option<&str>,
+) -> Result<(), InvalidRequest> {
+    let visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !visible(path) || !query.is_none_or(visible) {
+        return Err(InvalidRequest::Target);
+    }
+    out.extend_from_slice(method.as_str().as_bytes());
+    out.push(b' ');
+    if !path.starts_with('/') && path != "*" {
+        out.push(b'/');
+    }
+    out.extend_from_slice(path.as_bytes());
+    if let Some(query) = query {
+        out.push(b'?');
+        out.extend_from_slice(query.as_bytes());
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    Ok(())
+}
+
+/// Writes one field line. The name and value must have been checked.
+pub fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes one chunk of a chunked body; writes nothing for empty data, which would end the body.
+pub fn chunk(out: &mut Vec<u8>, data: &[u8]) {
+    if data.is_empty() {
+        return;
+    }
+    let mut size = [0_u8; 16];
+    let mut at = size.len();
+    let mut left = data.len();
+    while left > 0 {
+        at -= 1;
+        size[at] = b"0123456789abcdef"[left & 15];
+        left >>= 4;
+    }
+    out.extend_from_slice(&size[at..]);
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the end of a chunked body without trailers.
+pub fn last_chunk(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"0\r\n\r\n");
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_have_lower_case_sizes_and_empty_ones_are_left_out() {
+        let mut out = Vec::new();
+        chunk(&mut out, &[b'x'; 0xab]);
+        chunk(&mut out, b"");
+        last_chunk(&mut out);
+        assert!(out.starts_with(b"ab\r\nxx"));
+        assert!(out.ends_with(b"xx\r\n0\r\n\r\n"));
+        assert_eq!(out.len(), 4 + 0xab + 2 + 5);
+    }
+
+    #[test]
+    fn request_line_keeps_the_method_case_and_refuses_raw_spaces() {
+        let mut out = Vec::new();
+        let method = http::Method::from_bytes(b"pUrGe").unwrap();
+        request_line(&mut out, &method, "", Some("a=1")).unwrap();
+        assert_eq!(out, b"pUrGe /?a=1 HTTP/1.1\r\n");
+        for path in ["/a b", "/\u{e4}", "/a\r\nb", "/\0"] {
+            assert_eq!(
+                request_line(&mut out, &method, path, None),
+                Err(InvalidRequest::Target),
+                "{path:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,277 @@
+use std::fmt;
+
+use bytes::Bytes;
+use http::Method;
+use url::Url;
+
+use crate::error::Error;
+use crate::headers::Headers;
+use crate::proto::Limits;
+use crate::redirect::RedirectPolicy;
+use crate::response::Response;
+use crate::session::Session;
+use crate::timeouts::Timeouts;
+
+/// A request that is being built. [`send`](Self::send) sends it.
+///
+/// A mistake in one step (a malformed URL, a header with a line break) is reported by `send`, before any IO.
+#[must_use = "a request does nothing until it is sent"]
+pub struct RequestBuilder {
+    session: Session,
+    parts: Result<Parts, Error>,
+}
+
+/// What there is to know about one call.
+pub(crate) struct Parts {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: Headers,
+    /// Names of defaults that are not sent.
+    pub(crate) without: Vec<Box<str>>,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) content_type: Option<&'static str>,
+    pub(crate) timeouts: Option<Box<Timeouts>>,
+    pub(crate) limits: Option<Box<Limits>>,
+    pub(crate) redirects: Option<RedirectPolicy>,
+    pub(crate) idempotent: Option<bool>,
+    pub(crate) raw_body: bool,
+}
+
+#[bifrons::dual(blocking = crate::blocking::RequestBuilder)]
+impl RequestBuilder {
+    /// Sets a header field: replaces a default and what was set before under this name.
+    pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.change(|parts| parts.headers.insert(name, value))
+    }
+
+    /// Adds a header field beside those that were set under this name.
+    pub fn append_header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.change(|parts| parts.headers.append(name, value))
+    }
+
+    /// Adds a header field that `Debug` does not show and that is not sent on to another origin.
+    pub fn sensitive_header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.change(|parts| {
+            let _ = parts.headers.remove(name);
+            parts.headers.append_sensitive(name, value)
+        })
+    }
+
+    /// Sets several header fields; each replaces what was set under its name.
+    pub fn headers(self, headers: &Headers) -> Self {
+        self.change(|parts| {
+            parts.headers.overlay(headers);
+            Ok(())
+        })
+    }
+
+    /// Sends no field of this name, neither a default one nor one of the session. `Host` and the fields that
+    /// frame the body cannot be left out.
+    pub fn without_header(self, name: &str) -> Self {
+        self.change(|parts| {
+            let _ = parts.headers.remove(name);
+            parts.without.push(name.into());
+            Ok(())
+        })
+    }
+
+    /// Adds pairs to the query of the URL, in this order; keys may repeat.
+    pub fn query<K: AsRef<str>, V: AsRef<str>>(
+        self,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.change(|parts| {
+            let mut pairs = pairs.into_iter().peekable();
+            if pairs.peek().is_some() {
+                parts.url.query_pairs_mut().extend_pairs(pairs);
+            }
+            Ok(())
+        })
+    }
+
+    /// Sends this user name and password as `Authorization: Basic`.
+    pub fn basic_auth(self, user: &str, password: &str) -> Self {
+        self.change(|parts| set_basic(&mut parts.headers, user, password))
+    }
+
+    /// Sends this token as `Authorization: Bearer`.
+    pub fn bearer_auth(self, token: &str) -> Self {
+        self.change(|parts| {
+            let _ = parts.headers.remove("authorization");
+            parts
+                .headers
+                .append_sensitive("Authorization", format!("Bearer {token}"))
+        })
+    }
+
+    /// Sends these bytes as the body; no `Content-Type` is invented. Text is sent as UTF-8.
+    pub fn body(self, body: impl Into<Bytes>) -> Self {
+        self.change(|parts| {
+            parts.body = Some(body.into());
+            parts.content_type = None;
+            Ok(())
+        })
+    }
+
+    /// Sends a value as JSON, with `Content-Type: application/json` unless another one is set.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::Serialize + ?Sized>(self, value: &T) -> Self {
+        self.change(|parts| {
+            let body = serde_json::to_vec(value).map_err(|error| {
+                Error::builder("the value cannot be written as json").with_source(error)
+            })?;
+            parts.body = Some(body.into());
+            parts.content_type = Some("application/json");
+            Ok(())
+        })
+    }
+
+    /// Sets the time limits of this call instead of those of the session. A plain `Duration` limits
+    /// connect, read and total; [`Timeouts::none`] lifts all.
+    pub fn timeout(self, timeouts: impl Into<Timeouts>) -> Self {
+        self.change(|parts| {
+            let timeouts = timeouts.into();
+            timeouts.check()?;
+            parts.timeouts = Some(Box::new(timeouts));
+            Ok(())
+        })
+    }
+
+    /// Sets the limits for the reply to this call instead of those of the session.
+    pub fn limits(self, limits: Limits) -> Self {
+        self.change(|parts| {
+            parts.limits = Some(Box::new(limits));
+            Ok(())
+        })
+    }
+
+    /// Sets which redirects this call follows instead of what the session says.
+    pub fn redirects(self, policy: RedirectPolicy) -> Self {
+        self.change(|parts| {
+            parts.redirects = Some(policy);
+            Ok(())
+        })
+    }
+
+    /// Declares whether the request may be sent twice. By default that follows from the method.
+    ///
+    /// It decides whether a request is repeated that went out on a kept connection which turned out to be closed.
+    pub fn idempotent(self, idempotent: bool) -> Self {
+        self.change(|parts| {
+            parts.idempotent = Some(idempotent);
+            Ok(())
+        })
+    }
+
+    /// Leaves the content coding of the body as it is on the wire.
+    pub fn raw_body(self) -> Self {
+        self.change(|parts| {
+            parts.raw_body = true;
+            Ok(())
+        })
+    }
+
+    /// Sends the request and returns when the head of the final response is there.
+    ///
+    /// Any status is a response; see [`Response::error_for_status`].
+    ///
+    /// # Errors
+    ///
+    /// When the request is malformed, no connection comes about, a time limit expires, the connection breaks,
+    /// the reply breaks the protocol or a limit, or a redirect is refused.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection and frees its place in the pool. The server may have received the
+    /// request.
+    #[blocking(wrap = crate::blocking::Response)]
+    pub async fn send(self) -> Result<Response, Error> {
+        crate::send::send(&self.session, self.parts?).await
+    }
+}
+
+impl RequestBuilder {
+    pub(crate) fn new(session: Session, method: Method, url: Result<Url, Error>) -> Self {
+        let parts = url.and_then(|url| Parts::new(method, url));
+        Self { session, parts }
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Parts) -> Result<(), Error>) -> Self {
+        if let Ok(parts) = &mut self.parts
+            && let Err(error) = change(parts)
+        {
+            let error = error.with_request(&parts.method, &parts.url);
+            self.parts = Err(error);
+        }
+        self
+    }
+}
+
+impl Parts {
+    fn new(method: Method, mut url: Url) -> Result<Self, Error> {
+        let mut headers = Headers::new();
+        if !matches!(url.scheme(), "http" | "https") {
+            let error = Error::builder("url scheme is neither http nor https");
+            return Err(error.with_request(&method, &url));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            let decoded = |text: &str| {
+                percent_encoding::percent_decode_str(text)
+                    .decode_utf8_lossy()
+                    .into_owned()
+            };
+            let (user, password) = (
+                decoded(url.username()),
+                decoded(url.password().unwrap_or_default()),
+            );
+            set_basic(&mut headers, &user, &password)?;
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+        }
+        Ok(Self {
+            method,
+            url,
+            headers,
+            without: Vec::new(),
+            body: None,
+            content_type: None,
+            timeouts: None,
+            limits: None,
+            redirects: None,
+            idempotent: None,
+            raw_body: false,
+        })
+    }
+}
+
+/// Sets Basic credentials (RFC 7617).
+pub(crate) fn set_basic(headers: &mut Headers, user: &str, password: &str) -> Result<(), Error> {
+    if user.contains(':') || user.chars().chain(password.chars()).any(char::is_control) {
+        return Err(Error::builder(
+            "user name or password cannot be sent as basic credentials",
+        ));
+    }
+    let mut value = String::from("Basic ");
+    base64::Engine::encode_string(
+        &base64::engine::general_purpose::STANDARD,
+        format!("{user}:{password}"),
+        &mut value,
+    );
+    let _ = headers.remove("authorization");
+    headers.append_sensitive("Authorization", value)
+}
+
+impl fmt::Debug for RequestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("RequestBuilder");
+        match &self.parts {
+            Ok(parts) => shown
+                .field("method", &parts.method)
+                .field("url", &parts.url.as_str())
+                .field("headers", &parts.headers)
+                .field("body_bytes", &parts.body.as_ref().map(Bytes::len)),
+            Err(error) => shown.field("error", error),
+        };
+        shown.finish_non_exhaustive()
+    }
+}

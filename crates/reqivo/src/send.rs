@@ -1,0 +1,464 @@
+//! The way of one call: connection, exchange, redirects.
+
+use std::future::poll_fn;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use tokio::runtime::{self, Handle};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::body::{Body, Live};
+use crate::content::ContentDecoder;
+use crate::error::{Error, ErrorKind, Phase};
+use crate::headers::Headers;
+use crate::net::clock::Clock;
+use crate::net::exchange::{Exchange, Failure};
+use crate::pool::Lease;
+use crate::proto::encode::{self, InvalidRequest};
+use crate::proto::{BodyLength, Event, Head, Limits};
+use crate::redirect;
+use crate::request::Parts;
+use crate::response::{Hop, Inner, Response};
+use crate::session::{self, Session};
+
+/// Sends a request, follows redirects, and returns when the head of the final response is there.
+pub(crate) async fn send(session: &Session, mut parts: Parts) -> Result<Response, Error> {
+    let session = &*session.0;
+    let Ok(handle) = Handle::try_current() else {
+        return Err(Error::builder(
+            "called outside a tokio runtime; use the blocking face or enter a runtime",
+        ));
+    };
+    let runtime = handle.id();
+    drop(handle);
+    let now = Instant::now();
+    let timeouts = match parts.timeouts.take() {
+        Some(timeouts) => *timeouts,
+        None => session.timeouts.clone(),
+    };
+    let mut call = Call {
+        session,
+        runtime,
+        clock: Clock::new(timeouts, now),
+        session_headers: true,
+        history: Vec::new(),
+    };
+    loop {
+        let idempotent = parts
+            .idempotent
+            .unwrap_or_else(|| parts.method.is_idempotent());
+        let about = |error: Error, parts: &Parts| {
+            error
+                .with_request(&parts.method, &parts.url)
+                .with_idempotent(idempotent)
+        };
+        let answer = match call.exchange(&parts, idempotent, now).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(about(error, &parts)),
+        };
+        let policy = parts.redirects.as_ref().unwrap_or(&session.redirects);
+        let target = policy.target(&answer.head, &parts.url, call.history.len());
+        match target.map_err(|error| about(error.with_sent(true), &parts))? {
+            None => return call.finish(answer, parts),
+            // Boxed: it would make every request's future larger.
+            Some(target) => parts = Box::pin(call.follow(answer, parts, target)).await?,
+        }
+    }
+}
+
+/// One call with all its hops.
+struct Call<'a> {
+    session: &'a session::Inner,
+    runtime: runtime::Id,
+    clock: Clock,
+    /// Whether the session's own headers are still to be added.
+    session_headers: bool,
+    history: Vec<Hop>,
+}
+
+/// The head of a response with the exchange that its body belongs to.
+struct Answer {
+    head: Head,
+    lease: Lease,
+    exchange: Exchange,
+}
+
+impl Call<'_> {
+    fn limits<'b>(&'b self, parts: &'b Parts) -> &'b Limits {
+        parts.limits.as_deref().unwrap_or(&self.session.limits)
+    }
+
+    /// One request and the head of its response.
+    async fn exchange(
+        &mut self,
+        parts: &Parts,
+        idempotent: bool,
+        now: Instant,
+    ) -> Result<Answer, Error> {
+        let close_asked = self.check(parts)?;
+        let mut lease = self
+            .session
+            .pool
+            .acquire(&parts.url, self.runtime, &self.clock, now)
+            .await?;
+        let mut may_repeat = true;
+        loop {
+            let mut reused = false;
+            while let Some(conn) = lease.conn() {
+                if conn.is_usable(&mut Context::from_waker(Waker::noop())) {
+                    reused = true;
+                    break;
+                }
+                lease.replace_dead(self.runtime, now);
+            }
+            if !reused {
+                let connector = &self.session.connector;
+                let conn = connector
+                    .connect(&parts.url, &self.clock, self.runtime)
+                    .await?;
+                lease.put(conn);
+            }
+            lease.begin();
+            let Some(conn) = lease.conn() else {
+                return Err(crate::body::lost());
+            };
+            let mut separate_body = Bytes::new();
+            conn.start(|output| {
+                self.write_head(output, parts);
+                match &parts.body {
+                    Some(body) if body.len() > COPIED_BODY => separate_body = body.clone(),
+                    Some(body) => output.extend_from_slice(body),
+                    None => {}
+                }
+            });
+            let mut exchange = Exchange::new(
+                &parts.method,
+                separate_body,
+                close_asked,
+                self.limits(parts),
+                &self.session.tolerance,
+            );
+            let clock = &mut self.clock;
+            let head = poll_fn(|cx| exchange.poll_head(conn, clock, cx)).await;
+            match head {
+                Ok(head) => {
+                    return Ok(Answer {
+                        head,
+                        lease,
+                        exchange,
+                    });
+                }
+                Err(failure) => {
+                    if !(reused && may_repeat && is_stale(&failure, idempotent)) {
+                        return Err(failure.error.with_sent(failure.sent));
+                    }
+                    // The server closed the kept connection before it saw the request.
+                    tracing::debug!(error = %failure.error, "repeating on a fresh connection");
+                    may_repeat = false;
+                    self.clock.progress();
+                    lease.close_failed();
+                }
+            }
+        }
+    }
+
+    /// Looks for mistakes before any IO. Returns whether the connection is to be closed afterwards.
+    fn check(&self, parts: &Parts) -> Result<bool, Error> {
+        let (mut hosts, mut lengths, mut close) = (0, 0, false);
+        let own = match self.session_headers {
+            true => Some(&self.session.headers),
+            false => None,
+        };
+        for (headers, overridden) in [(own, Some(&parts.headers)), (Some(&parts.headers), None)] {
+            let Some(headers) = headers else { continue };
+            for (name, value) in headers.iter_bytes() {
+                if overridden.is_some_and(|other| other.contains(name)) {
+                    continue;
+                }
+                match name.len() {
+                    4 if name.eq_ignore_ascii_case("host") => hosts += 1,
+                    10 if name.eq_ignore_ascii_case("connection") => {
+                        close |= crate::proto::list(value)
+                            .any(|token| token.eq_ignore_ascii_case(b"close"));
+                    }
+                    14 if name.eq_ignore_ascii_case("content-length") => {
+                        lengths += 1;
+                        let length = parts.body.as_ref().map_or(0, Bytes::len);
+                        let given = std::str::from_utf8(value)
+                            .ok()
+                            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+                        if given.and_then(|text| text.parse().ok()) != Some(length) {
+                            return Err(InvalidRequest::ContradictingLength.into());
+                        }
+                    }
+                    17 if name.eq_ignore_ascii_case("transfer-encoding") => {
+                        return Err(InvalidRequest::TransferEncoding.into());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if hosts > 1 || lengths > 1 {
+            return Err(InvalidRequest::Repeated.into());
+        }
+        if !parts
+            .url
+            .path()
+            .bytes()
+            .chain(parts.url.query().unwrap_or("").bytes())
+            .all(|byte| byte.is_ascii_graphic())
+        {
+            return Err(InvalidRequest::Target.into());
+        }
+        Ok(close)
+    }
+
+    /// Writes the request line and the fields: the defaults, then the session's, then the call's.
+    fn write_head(&self, output: &mut Vec<u8>, parts: &Parts) {
+        let own = &parts.headers;
+        let empty = Headers::new();
+        let session = if self.session_headers {
+            &self.session.headers
+        } else {
+            &empty
+        };
+        let left_out = |name: &str| {
+            parts
+                .without
+                .iter()
+                .any(|other| other.eq_ignore_ascii_case(name))
+        };
+        let set = |name: &str| own.contains(name) || session.contains(name) || left_out(name);
+
+        // The target was checked.
+        let _ = encode::request_line(output, &parts.method, parts.url.path(), parts.url.query());
+        if !own.contains("host") && !session.contains("host") {
+            host(output, &parts.url);
+        }
+        if !set("user-agent") {
+            encode::field(output, "User-Agent", USER_AGENT.as_bytes());
+        }
+        if !set("accept") {
+            encode::field(output, "Accept", b"*/*");
+        }
+        if let Some(accepted) = ContentDecoder::ACCEPTED
+            && !set("accept-encoding")
+        {
+            encode::field(output, "Accept-Encoding", accepted.as_bytes());
+        }
+        let framing = |name: &str| name.eq_ignore_ascii_case("content-length");
+        for (name, value) in session.iter_bytes() {
+            if !own.contains(name) && !left_out(name) && !framing(name) {
+                encode::field(output, name, value);
+            }
+        }
+        for (name, value) in own.iter_bytes() {
+            if !framing(name) {
+                encode::field(output, name, value);
+            }
+        }
+        if let Some(content_type) = parts.content_type
+            && !set("content-type")
+        {
+            encode::field(output, "Content-Type", content_type.as_bytes());
+        }
+        let length = match &parts.body {
+            Some(body) => Some(body.len()),
+            None if has_body_by_nature(&parts.method) => Some(0),
+            None if own.contains("content-length") => Some(0),
+            None => None,
+        };
+        if let Some(length) = length {
+            let mut digits = itoa::Buffer::new();
+            encode::field(output, "Content-Length", digits.format(length).as_bytes());
+        }
+        output.extend_from_slice(b"\r\n");
+    }
+
+    /// Makes the response, with its body if that is here already.
+    fn finish(self, answer: Answer, parts: Parts) -> Result<Response, Error> {
+        let Answer {
+            mut head,
+            mut lease,
+            mut exchange,
+        } = answer;
+        let limits = self.limits(&parts).clone();
+        let now = Instant::now();
+        let elapsed = now - self.clock.started;
+        let Some(conn) = lease.conn() else {
+            return Err(crate::body::lost());
+        };
+        conn.keep_alive = keep_alive(&head.headers);
+        let remote = conn.remote;
+        let length = exchange.decoder.body_length();
+        let content = match parts.raw_body || length == BodyLength::Empty {
+            true => None,
+            false => match ContentDecoder::of(&head.headers, &limits) {
+                Ok(content) => content,
+                Err(error) => {
+                    return Err(error
+                        .with_sent(true)
+                        .with_request(&parts.method, &parts.url));
+                }
+            },
+        };
+        let decoded = content.is_some();
+        if decoded {
+            let _ = head.headers.remove("content-encoding");
+            let _ = head.headers.remove("content-length");
+        }
+        let whole = match (&content, exchange.decoder.known_left(), length) {
+            (_, _, BodyLength::Empty) => Some(Bytes::new()),
+            (None, Some(left), _)
+                if left <= conn.input.len() as u64 && left <= limits.buffered_bytes =>
+            {
+                match exchange.decoder.decode(&mut conn.input) {
+                    Ok(Some(Event::Data(data))) => Some(data),
+                    _ => return Err(crate::body::lost()),
+                }
+            }
+            _ => None,
+        };
+        let body = match whole {
+            Some(body) => {
+                // Only the end is left.
+                let ended = matches!(
+                    exchange.decoder.decode(&mut conn.input),
+                    Ok(Some(Event::End))
+                );
+                let reusable = ended && exchange.is_reusable(conn);
+                lease.end(reusable, now);
+                Body::Whole(body)
+            }
+            None => Body::Live(Box::new(Live::new(
+                lease, exchange, self.clock, content, limits,
+            ))),
+        };
+        Ok(Response(Box::new(Inner {
+            head,
+            method: parts.method,
+            url: parts.url,
+            history: self.history,
+            remote,
+            elapsed,
+            length,
+            decoded,
+            body,
+            trailers: None,
+        })))
+    }
+
+    /// Prepares the next hop and puts this one away.
+    async fn follow(
+        &mut self,
+        answer: Answer,
+        mut parts: Parts,
+        target: Url,
+    ) -> Result<Parts, Error> {
+        let Answer {
+            head,
+            mut lease,
+            exchange,
+        } = answer;
+        let policy = match &parts.redirects {
+            Some(policy) => policy.clone(),
+            None => self.session.redirects.clone(),
+        };
+        let remote = match lease.conn() {
+            Some(conn) => conn.remote,
+            None => return Err(crate::body::lost()),
+        };
+        let limits = self.limits(&parts).clone();
+        let clock = Clock::new(crate::Timeouts::none(), Instant::now());
+        Box::new(Live::new(lease, exchange, clock, None, limits))
+            .drain()
+            .await;
+        let (method, keep_body) = policy.method(head.status(), &parts.method);
+        let from = std::mem::replace(&mut parts.url, target);
+        let before = std::mem::replace(&mut parts.method, method);
+        tracing::debug!(
+            status = head.status(),
+            to = parts.url.host_str(),
+            "following a redirect"
+        );
+        if std::mem::take(&mut self.session_headers) {
+            let mut merged = self.session.headers.clone();
+            merged.overlay(&parts.headers);
+            for name in &parts.without {
+                let _ = merged.remove(name);
+            }
+            parts.headers = merged;
+        }
+        if !keep_body {
+            parts.body = None;
+            parts.content_type = None;
+            redirect::drop_body_fields(&mut parts.headers);
+        }
+        policy.clean(&mut parts.headers, &from, &parts.url);
+        let status = http::StatusCode::from_u16(head.status()).unwrap_or_default();
+        self.history.push(Hop {
+            head,
+            method: before,
+            url: from,
+            remote,
+        });
+        let same = |url: &Url| {
+            let (mut a, mut b) = (url.clone(), parts.url.clone());
+            a.set_fragment(None);
+            b.set_fragment(None);
+            a == b
+        };
+        if self
+            .history
+            .iter()
+            .any(|hop| hop.method == parts.method && same(&hop.url))
+        {
+            return Err(Error::new(ErrorKind::Redirect, Phase::Redirect)
+                .with_message("redirect loop")
+                .with_status(status)
+                .with_sent(true)
+                .with_request(&parts.method, &parts.url));
+        }
+        Ok(parts)
+    }
+}
+
+/// Whether a failure on a kept connection means that the server had closed it.
+fn is_stale(failure: &Failure, idempotent: bool) -> bool {
+    failure.broken && !failure.answered && (idempotent || !failure.sent)
+}
+
+fn host(output: &mut Vec<u8>, url: &Url) {
+    output.extend_from_slice(b"Host: ");
+    // Brackets and punycode are part of it already.
+    output.extend_from_slice(url.host_str().unwrap_or_default().as_bytes());
+    // None for the default port of the scheme.
+    if let Some(port) = url.port() {
+        output.push(b':');
+        output.extend_from_slice(itoa::Buffer::new().format(port).as_bytes());
+    }
+    output.extend_from_slice(b"\r\n");
+}
+
+fn has_body_by_nature(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// The idle time that the server announced, less a second for the way of the next request.
+fn keep_alive(headers: &Headers) -> Option<Duration> {
+    let value = headers.get_bytes("keep-alive")?;
+    crate::proto::list(value).find_map(|parameter| {
+        let (name, seconds) = std::str::from_utf8(parameter).ok()?.split_once('=')?;
+        let seconds: u64 = seconds.trim().trim_matches('"').parse().ok()?;
+        name.trim()
+            .eq_ignore_ascii_case("timeout")
+            .then(|| Duration::from_secs(seconds.saturating_sub(1)))
+    })
+}
+
+const USER_AGENT: &str = concat!("reqivo/", env!("CARGO_PKG_VERSION"));
+/// Bodies up to this size are copied behind the head, so that one write sends both.
+const COPIED_BODY: usize = 16 * 1024;

@@ -1,0 +1,371 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::error::Error;
+use crate::headers::Headers;
+use crate::net::connect::Connector;
+use crate::pool::{Pool, PoolConfig, PoolStats};
+use crate::proto::{Limits, Tolerance};
+use crate::redirect::RedirectPolicy;
+use crate::request::RequestBuilder;
+use crate::response::Response;
+use crate::timeouts::Timeouts;
+
+/// An HTTP client: settings and a pool of connections. Cloning is cheap and shares both.
+///
+/// A session may be used from any number of tasks, threads and runtimes at once; connections stay with the
+/// runtime they were opened on. Dropping the last clone closes the idle connections.
+///
+/// ```
+/// # async fn example() -> Result<(), reqivo::Error> {
+/// let session = reqivo::Session::builder()
+///     .base_url("https://api.example.com/v1/")
+///     .header("X-Team", "blue")
+///     .build()?;
+/// let text = session.get("devices").query([("page", "2")]).send().await?.text().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Session(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) base_url: Option<Url>,
+    pub(crate) headers: Headers,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
+    pub(crate) tolerance: Tolerance,
+    pub(crate) redirects: RedirectPolicy,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) connector: Connector,
+}
+
+#[bifrons::dual(blocking = crate::blocking::Session)]
+impl Session {
+    /// Creates a session with the default settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts building a session.
+    #[blocking(wrap = crate::blocking::SessionBuilder)]
+    pub fn builder() -> SessionBuilder {
+        SessionBuilder::default()
+    }
+
+    /// Starts a GET request.
+    #[blocking(wrap = crate::blocking::RequestBuilder)]
+    pub fn get(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::GET, url)
+    }
+
+    /// Starts a HEAD request.
+    #[blocking(wrap = crate::blocking::RequestBuilder)]
+    pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::HEAD, url)
+    }
+
+    /// Starts an OPTIONS request.
+    #[blocking(wrap = crate::blocking::RequestBuilder)]
+    pub fn options(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::OPTIONS, url)
+    }
+
+    /// Starts a POST request.
+    #[blocking(wrap = crate::blocking::RequestBuilder)]
+    pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::POST, url)
+    }
+
+    /// Starts a PUT request.
+    #[blocking(wrap = crate::blocking::RequestBuilder)]
+    pub fn put(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::PUT, url)
+    }
+
+    /// Starts a PATCH request.
+    #[blocking(wrap = crate::blocking::RequestBuilder)]
+    pub fn patch(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::PATCH, url)
+    }
+
+    /// Starts a DELETE request.
+    #[blocking(wrap = crate::blocking::RequestBuilder)]
+    pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::DELETE, url)
+    }
+
+    /// Starts a request with any method.
+    ///
+    /// A relative URL is resolved against the base URL of the session.
+    #[blocking(wrap = crate::blocking::RequestBuilder)]
+    pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+        let url = url.into_url(self.0.base_url.as_ref());
+        RequestBuilder::new(self.clone(), method, url)
+    }
+
+    /// Starts a request from a value of the `http` crate.
+    #[blocking(wrap = crate::blocking::RequestBuilder)]
+    pub fn prepare(&self, request: http::Request<Bytes>) -> RequestBuilder {
+        let (parts, body) = request.into_parts();
+        let builder = self
+            .request(parts.method, parts.uri.to_string().as_str())
+            .headers(&Headers::from(&parts.headers));
+        match body.is_empty() {
+            true => builder,
+            false => builder.body(body),
+        }
+    }
+
+    /// Sends a request of the `http` crate with the settings of the session.
+    ///
+    /// # Errors
+    ///
+    /// As [`RequestBuilder::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`RequestBuilder::send`].
+    #[blocking(wrap = crate::blocking::Response)]
+    pub async fn execute(&self, request: http::Request<Bytes>) -> Result<Response, Error> {
+        self.prepare(request).send().await
+    }
+
+    /// Closes all idle connections and returns how many there were. The session stays usable.
+    pub fn close_idle(&self) -> usize {
+        self.0.pool.close_idle()
+    }
+
+    /// Closes the idle connections that are past their time and returns how many there were.
+    ///
+    /// That also happens by itself, whenever the session is used.
+    pub fn close_expired(&self) -> usize {
+        self.0.pool.close_expired(Instant::now())
+    }
+
+    /// Returns what the pool holds and did.
+    #[must_use]
+    pub fn pool_stats(&self) -> PoolStats {
+        self.0.pool.stats()
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        SessionBuilder::default().assemble()
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("base_url", &self.0.base_url.as_ref().map(Url::as_str))
+            .field("headers", &self.0.headers)
+            .field("timeouts", &self.0.timeouts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`Session`].
+///
+/// A mistake in one step is reported by [`build`](Self::build).
+#[must_use = "a builder does nothing until `build`"]
+#[derive(Debug, Default)]
+pub struct SessionBuilder {
+    base_url: Option<Url>,
+    headers: Headers,
+    timeouts: Timeouts,
+    limits: Limits,
+    tolerance: Tolerance,
+    redirects: RedirectPolicy,
+    pool: PoolConfig,
+    connector: Connector,
+    error: Option<Error>,
+}
+
+#[bifrons::dual(blocking = crate::blocking::SessionBuilder)]
+impl SessionBuilder {
+    /// Resolves relative URLs against this one, by RFC 3986: after `.../api/v1/` comes `users` as `.../api/v1/users`;
+    /// after `.../api/v1` it is `.../api/users`.
+    pub fn base_url(self, url: impl IntoUrl) -> Self {
+        self.change(|this| {
+            this.base_url = Some(url.into_url(None)?);
+            Ok(())
+        })
+    }
+
+    /// Sends a header field with every request that does not set one of this name itself.
+    pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.change(|this| this.headers.insert(name, value))
+    }
+
+    /// Sends a header field that holds a secret with every request: `Debug` does not show it, and a
+    /// redirect to another origin does not get it.
+    pub fn sensitive_header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.change(|this| {
+            let _ = this.headers.remove(name);
+            this.headers.append_sensitive(name, value)
+        })
+    }
+
+    /// Sets the `User-Agent`; the default is `reqivo/` and its version.
+    pub fn user_agent(self, value: &str) -> Self {
+        self.header("User-Agent", value)
+    }
+
+    /// Sets the time limits of calls that have none of their own. A plain `Duration` limits connect,
+    /// read and total; the default is 5 s for each.
+    pub fn timeout(self, timeouts: impl Into<Timeouts>) -> Self {
+        self.change(|this| {
+            this.timeouts = timeouts.into();
+            this.timeouts.check()
+        })
+    }
+
+    /// Sets the limits for replies.
+    pub fn limits(self, limits: Limits) -> Self {
+        self.change(|this| {
+            this.limits = limits;
+            Ok(())
+        })
+    }
+
+    /// Sets which deviations from the protocol are accepted.
+    pub fn tolerance(self, tolerance: Tolerance) -> Self {
+        self.change(|this| {
+            this.tolerance = tolerance;
+            Ok(())
+        })
+    }
+
+    /// Sets which redirects are followed.
+    pub fn redirects(self, policy: RedirectPolicy) -> Self {
+        self.change(|this| {
+            this.redirects = policy;
+            Ok(())
+        })
+    }
+
+    /// Sets how many connections are kept, and for how long.
+    pub fn pool(self, pool: PoolConfig) -> Self {
+        self.change(|this| {
+            pool.check()?;
+            this.pool = pool;
+            Ok(())
+        })
+    }
+
+    /// Sets which certificates are trusted.
+    #[cfg(feature = "tls")]
+    pub fn tls(self, tls: crate::TlsConfig) -> Self {
+        self.change(|this| {
+            this.connector.tls = crate::net::tls::Tls::new(tls);
+            Ok(())
+        })
+    }
+
+    /// Uses these addresses for a host instead of looking it up.
+    pub fn resolve(self, host: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        self.change(|this| {
+            let host = host.to_ascii_lowercase();
+            this.connector
+                .overrides
+                .insert(host, addresses.into_iter().collect());
+            Ok(())
+        })
+    }
+
+    /// Builds the session. No connection is opened yet.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is malformed: the URL, a header field, a time limit of zero, a pool without connections.
+    #[blocking(wrap = crate::blocking::Session)]
+    pub fn build(mut self) -> Result<Session, Error> {
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => Ok(self.assemble()),
+        }
+    }
+}
+
+impl SessionBuilder {
+    fn change(mut self, change: impl FnOnce(&mut Self) -> Result<(), Error>) -> Self {
+        if self.error.is_none() {
+            self.error = change(&mut self).err();
+        }
+        self
+    }
+
+    fn assemble(self) -> Session {
+        Session(Arc::new(Inner {
+            base_url: self.base_url,
+            headers: self.headers,
+            timeouts: self.timeouts,
+            limits: self.limits,
+            tolerance: self.tolerance,
+            redirects: self.redirects,
+            pool: Pool::new(self.pool),
+            connector: self.connector,
+        }))
+    }
+}
+
+/// What can name the address of a request: text, or a [`Url`].
+pub trait IntoUrl: sealed::Sealed {
+    /// Resolves the address, against the base if it is relative.
+    #[doc(hidden)]
+    fn into_url(self, base: Option<&Url>) -> Result<Url, Error>;
+}
+
+impl IntoUrl for &str {
+    fn into_url(self, base: Option<&Url>) -> Result<Url, Error> {
+        Ok(match base {
+            Some(base) => base.join(self)?,
+            None => Url::parse(self)?,
+        })
+    }
+}
+
+impl IntoUrl for String {
+    fn into_url(self, base: Option<&Url>) -> Result<Url, Error> {
+        self.as_str().into_url(base)
+    }
+}
+
+impl IntoUrl for &String {
+    fn into_url(self, base: Option<&Url>) -> Result<Url, Error> {
+        self.as_str().into_url(base)
+    }
+}
+
+impl IntoUrl for Url {
+    fn into_url(self, _: Option<&Url>) -> Result<Url, Error> {
+        Ok(self)
+    }
+}
+
+impl IntoUrl for &Url {
+    fn into_url(self, _: Option<&Url>) -> Result<Url, Error> {
+        Ok(self.clone())
+    }
+}
+
+mod sealed {
+    /// Keeps the trait open for additions.
+    #[expect(unnameable_types, reason = "only this crate implements it")]
+    pub trait Sealed {}
+
+    impl Sealed for &str {}
+    impl Sealed for String {}
+    impl Sealed for &String {}
+    impl Sealed for url::Url {}
+    impl Sealed for &url::Url {}
+}

@@ -1,0 +1,70 @@
+//! The inputs that the fuzz target keeps, as an ordinary test.
+
+use std::path::Path;
+
+use bytes::BytesMut;
+use reqivo::proto::{Decoder, Event, Limits, Tolerance, Violation};
+
+/// What a reply comes to, as far as it must not depend on the splits.
+fn decode<'a>(
+    pieces: impl Iterator<Item = &'a [u8]>,
+    tolerance: &Tolerance,
+) -> (Vec<u8>, Vec<u16>, Result<bool, Violation>) {
+    let mut decoder = Decoder::new(&http::Method::GET, &Limits::default(), tolerance);
+    let (mut body, mut heads, mut input) = (Vec::new(), Vec::new(), BytesMut::new());
+    let mut take = |event| match event {
+        Event::Data(data) => body.extend_from_slice(&data),
+        Event::Head(head) | Event::Interim(head) => heads.push(head.status()),
+        _ => {}
+    };
+    let run = || {
+        for piece in pieces {
+            input.extend_from_slice(piece);
+            while !decoder.is_ended() {
+                match decoder.decode(&mut input)? {
+                    Some(event) => take(event),
+                    None => break,
+                }
+            }
+        }
+        if !decoder.is_ended() {
+            take(decoder.finish(&mut input)?);
+        }
+        Ok(decoder.is_reusable())
+    };
+    let result = run().map_err(|error: reqivo::proto::ProtocolError| error.violation());
+    (body, heads, result)
+}
+
+#[test]
+fn the_corpus_gives_the_same_at_every_split() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/reply");
+    let mut count = 0;
+    let joining = Tolerance::default()
+        .join_folded_lines()
+        .read_unknown_coding_to_close();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let reply = std::fs::read(&path).unwrap();
+        for tolerance in [&Tolerance::default(), &joining] {
+            let whole = decode(std::iter::once(&reply[..]), tolerance);
+            assert_eq!(
+                decode(reply.chunks(1), tolerance),
+                whole,
+                "{}",
+                path.display()
+            );
+            for at in 0..reply.len().min(2000) {
+                let (a, b) = reply.split_at(at);
+                assert_eq!(
+                    decode([a, b].into_iter(), tolerance),
+                    whole,
+                    "{} at {at}",
+                    path.display()
+                );
+            }
+        }
+        count += 1;
+    }
+    assert!(count >= 20, "only {count} inputs");
+}

@@ -1,0 +1,275 @@
+//! The pool: limits, order, expiry, runtimes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqivo::{PoolConfig, Session, Timeouts};
+use testkit::{Gate, Reply, Server, Watchdog};
+
+fn session(pool: PoolConfig) -> Session {
+    // Without time limits there is no timer that a paused clock could run into.
+    Session::builder()
+        .pool(pool)
+        .timeout(Timeouts::none())
+        .build()
+        .unwrap()
+}
+
+async fn get(session: &Session, url: &str) -> String {
+    session.get(url).send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn waiting_requests_are_served_in_the_order_of_their_arrival() {
+    let _watchdog = Watchdog::start();
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = Server::start(move |request| match request.path() {
+        "/held" => Reply::ok("0123456789").hold_body(5, &held),
+        path => Reply::ok(path.to_owned()),
+    });
+    let session = session(PoolConfig::default().per_origin(1));
+    let mut holder = session.get(server.url("/held")).send().await.unwrap();
+    let mut tasks = Vec::new();
+    for number in 0..10 {
+        let (shared, url) = (session.clone(), server.url(&format!("/{number}")));
+        tasks.push(tokio::spawn(async move { get(&shared, &url).await }));
+        while session.pool_stats().waiting <= number {
+            tokio::task::yield_now().await;
+        }
+    }
+    gate.open();
+    holder.bytes().await.unwrap();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let order: Vec<String> = server
+        .requests()
+        .iter()
+        .map(|it| it.target.clone())
+        .collect();
+    let expected: Vec<String> = std::iter::once("/held".into())
+        .chain((0..10).map(|n| format!("/{n}")))
+        .collect();
+    assert_eq!(order, expected);
+    assert_eq!(server.connections().opened, 1);
+    assert_eq!(session.pool_stats().reused, 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_per_origin_holds_under_load() {
+    let _watchdog = Watchdog::start();
+    let server = Server::start(|request| Reply::ok(request.target.clone()));
+    let session = session(PoolConfig::default().per_origin(3));
+    let mut tasks = Vec::new();
+    for task in 0..64 {
+        let (session, base) = (session.clone(), server.url(""));
+        tasks.push(tokio::spawn(async move {
+            for call in 0..10 {
+                let path = format!("/{task}/{call}");
+                assert_eq!(get(&session, &format!("{base}{path}")).await, path);
+                assert!(session.pool_stats().open <= 3);
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let stats = session.pool_stats();
+    assert_eq!((stats.in_use, stats.waiting), (0, 0));
+    assert_eq!(stats.created + stats.reused, 640);
+    assert!(
+        server.connections().opened <= 3 && stats.open <= 3,
+        "{stats:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_newest_idle_connection_is_used_first_and_the_oldest_closed_first() {
+    let _watchdog = Watchdog::start();
+    let gates = [Gate::new(), Gate::new(), Gate::new()];
+    let held = gates.clone();
+    let server = Server::start(move |request| match request.path().strip_prefix("/held") {
+        Some(number) => {
+            let gate: usize = number.parse().unwrap();
+            Reply::ok("0123456789").hold_body(5, &held[gate])
+        }
+        None => Reply::ok("x"),
+    });
+    let session = session(PoolConfig::default().idle_per_origin(2));
+    let mut open = Vec::new();
+    for number in 0..3 {
+        open.push(
+            session
+                .get(server.url(&format!("/held{number}")))
+                .send()
+                .await
+                .unwrap(),
+        );
+    }
+    // They come back in the order 2, 0, 1.
+    for number in [2, 0, 1] {
+        gates[number].open();
+        open[number].bytes().await.unwrap();
+    }
+    let stats = session.pool_stats();
+    assert_eq!((stats.idle, stats.open, stats.closed_surplus), (2, 2, 1));
+    server.wait_until(|view| view.records[2].end.is_some());
+    get(&session, &server.url("/x")).await;
+    assert_eq!(server.requests().last().unwrap().connection, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_expire_without_being_asked_for_again() {
+    let _watchdog = Watchdog::start();
+    let (a, b) = (
+        Server::start(|_| Reply::ok("a")),
+        Server::start(|_| Reply::ok("b")),
+    );
+    let session = session(PoolConfig::default().idle_time(Duration::from_secs(30)));
+    get(&session, &a.url("/")).await;
+    tokio::time::advance(Duration::from_secs(29)).await;
+    get(&session, &a.url("/")).await;
+    assert_eq!(a.connections().opened, 1);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    // Another origin is used, and the old connection goes.
+    get(&session, &b.url("/")).await;
+    a.wait_until_idle();
+    assert_eq!(session.pool_stats().closed_expired, 1);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert_eq!(session.close_expired(), 1);
+    assert_eq!(session.pool_stats().open, 0);
+    b.wait_until_idle();
+}
+
+#[tokio::test(start_paused = true)]
+async fn age_and_the_servers_own_hint_limit_reuse() {
+    let _watchdog = Watchdog::start();
+    let server = Server::start(|request| match request.path() {
+        "/hint" => Reply::ok("x").header("Keep-Alive", "timeout=5, max=100"),
+        _ => Reply::ok("x"),
+    });
+    let second = Duration::from_secs(1);
+    let hinted = session(PoolConfig::default());
+    get(&hinted, &server.url("/hint")).await;
+    tokio::time::advance(3 * second).await;
+    get(&hinted, &server.url("/hint")).await;
+    assert_eq!(hinted.pool_stats().created, 1);
+    tokio::time::advance(4 * second).await;
+    get(&hinted, &server.url("/hint")).await;
+    assert_eq!(hinted.pool_stats().created, 2);
+
+    let aged = session(PoolConfig::default().max_age(10 * second));
+    for expected in [1, 1, 2] {
+        get(&aged, &server.url("/")).await;
+        assert_eq!(aged.pool_stats().created, expected);
+        tokio::time::advance(6 * second).await;
+    }
+}
+
+#[tokio::test]
+async fn the_total_limit_is_shared_fairly_between_origins() {
+    let _watchdog = Watchdog::start();
+    let gate = Gate::new();
+    let held = gate.clone();
+    let a = Server::start(move |request| match request.path() {
+        "/held" => Reply::ok("0123456789").hold_body(5, &held),
+        _ => Reply::ok("a"),
+    });
+    let b = Server::start(|_| Reply::ok("b"));
+    let session = session(PoolConfig::default().total(1));
+    let mut holder = session.get(a.url("/held")).send().await.unwrap();
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let mut tasks = Vec::new();
+    for (number, url) in [b.url("/"), a.url("/"), b.url("/")].into_iter().enumerate() {
+        let (session, order) = (session.clone(), Arc::clone(&order));
+        tasks.push(tokio::spawn(async move {
+            let text = get(&session, &url).await;
+            order.lock().unwrap().push(text);
+            number
+        }));
+        // The tasks of this runtime start in the order of spawning.
+        tokio::task::yield_now().await;
+    }
+    while session.pool_stats().waiting < 3 {
+        tokio::task::yield_now().await;
+    }
+    gate.open();
+    holder.bytes().await.unwrap();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(*order.lock().unwrap(), ["b", "a", "b"]);
+    assert_eq!(session.pool_stats().open, 1);
+    // An idle connection of another origin makes room.
+    assert_eq!(get(&session, &a.url("/")).await, "a");
+    assert_eq!(session.pool_stats().open, 1);
+}
+
+#[test]
+fn a_connection_of_a_runtime_that_does_not_turn_is_never_waited_on() {
+    let _watchdog = Watchdog::start();
+    let server = Server::start(|_| Reply::ok("x"));
+    let session = session(PoolConfig::default().per_origin(2));
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let (first, second) = (runtime(), runtime());
+    for _ in 0..3 {
+        for runtime in [&first, &second] {
+            assert_eq!(runtime.block_on(get(&session, &server.url("/"))), "x");
+        }
+    }
+    assert_eq!(session.pool_stats().created, 2);
+    drop(first);
+    assert_eq!(second.block_on(get(&session, &server.url("/"))), "x");
+    // The place of the one that is gone is taken by a third runtime.
+    let third = runtime();
+    assert_eq!(third.block_on(get(&session, &server.url("/"))), "x");
+    assert!(session.pool_stats().open <= 2);
+    let text = std::thread::scope(|scope| {
+        let url = server.url("/");
+        let (session, third) = (&session, &third);
+        let other = scope.spawn(move || runtime().block_on(get(session, &url)));
+        let own = third.block_on(get(session, &server.url("/")));
+        own + &other.join().unwrap()
+    });
+    assert_eq!(text, "xx");
+}
+
+#[test]
+fn a_body_is_not_read_on_another_runtime() {
+    let _watchdog = Watchdog::start();
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = Server::start(move |_| Reply::ok("0123456789").hold_body(5, &held));
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let (first, second) = (runtime(), runtime());
+    let session = Session::new();
+    let mut response = first.block_on(session.get(server.url("/")).send()).unwrap();
+    let error = second.block_on(response.bytes()).unwrap_err();
+    assert_eq!(error.kind(), reqivo::ErrorKind::Body, "{error}");
+    assert_eq!(session.pool_stats().open, 0);
+    gate.open();
+}
+
+#[test]
+fn outside_of_a_runtime_the_error_says_so() {
+    let mut future = Box::pin(Session::new().get("http://127.0.0.1:1/").send());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(Err(error)) = future.as_mut().poll(&mut context) else {
+        panic!("waits without a runtime");
+    };
+    assert!(
+        error.is_builder() && error.to_string().contains("runtime"),
+        "{error}"
+    );
+}

@@ -1,0 +1,10 @@
+//! Scenarios that are compiled twice: `wait!` and `next!` are what the faces differ in.
+
+mod redirects;
+mod replies;
+mod requests;
+mod reuse;
+mod timeouts;
+mod tls;
+
+use super::{Response, Session};

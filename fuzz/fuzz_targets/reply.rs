@@ -1,0 +1,59 @@
+//! No reply makes the decoder panic, hold more than it may, or depend on how it was split into reads.
+//!
+//! The first byte chooses method, tolerance and the size of the reads.
+
+#![no_main]
+
+use bytes::BytesMut;
+use libfuzzer_sys::fuzz_target;
+use reqivo::proto::{Decoder, Event, Limits, ProtocolError, Tolerance};
+
+type Outcome = (Vec<u8>, Vec<u16>, Result<bool, ProtocolError>);
+
+fn decode(reply: &[u8], step: usize, method: &http::Method, tolerance: &Tolerance) -> Outcome {
+    let limits = Limits::default().head_bytes(2048).line_bytes(512).fields(16).body_bytes(4096);
+    let mut decoder = Decoder::new(method, &limits, tolerance);
+    let (mut body, mut heads, mut input) = (Vec::new(), Vec::new(), BytesMut::new());
+    let mut take = |event| match event {
+        Event::Data(data) => {
+            assert!(!data.is_empty());
+            body.extend_from_slice(&data);
+        }
+        Event::Head(head) | Event::Interim(head) => heads.push(head.status()),
+        _ => {}
+    };
+    let mut run = || {
+        for piece in reply.chunks(step) {
+            input.extend_from_slice(piece);
+            while !decoder.is_ended() {
+                match decoder.decode(&mut input)? {
+                    Some(event) => take(event),
+                    None => break,
+                }
+            }
+            assert!(decoder.is_ended() || input.len() <= 2048 + step);
+        }
+        if !decoder.is_ended() {
+            take(decoder.finish(&mut input)?);
+        }
+        Ok(decoder.is_reusable())
+    };
+    let result = run();
+    assert!(body.len() <= 4096);
+    (body, heads, result)
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&choice, reply)) = data.split_first() else { return };
+    let method = if choice & 1 == 0 { http::Method::GET } else { http::Method::HEAD };
+    let mut tolerance = Tolerance::default();
+    if choice & 2 != 0 {
+        tolerance = tolerance.join_folded_lines();
+    }
+    if choice & 4 != 0 {
+        tolerance = tolerance.read_unknown_coding_to_close();
+    }
+    let step = usize::from(choice >> 3).max(1);
+    let whole = decode(reply, reply.len().max(1), &method, &tolerance);
+    assert_eq!(decode(reply, step, &method, &tolerance), whole);
+});
