@@ -37,14 +37,8 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 /// Splits a text into clusters. Some scripts stack characters to clusters of any width: one wider than `max` is split further.
 fn parts(text: &str, max: usize) -> impl Iterator<Item = &str> {
     text.graphemes(true).flat_map(move |cluster| {
-        let first = cluster.chars().next().map_or(0, char::len_utf8);
-        let step = if width(cluster) > max {
-            first
-        } else {
-            cluster.len()
-        };
-        let (head, tail) = cluster.split_at(step);
-        std::iter::once(head).chain(tail.split("").filter(|part| !part.is_empty()))
+        let too_wide = width(cluster) > max;
+        cluster.split_inclusive(move |_: char| too_wide)
     })
 }
 

@@ -97,6 +97,11 @@ fn the_configuration_directory_can_be_moved() {
     let moved = world.write("xdg/app/config.toml", "");
     let env = world.env().with("XDG_CONFIG_HOME", world.path("xdg"));
     assert_eq!(found(&discovery(), &env), Some(moved));
+    let relative = world.env().with("XDG_CONFIG_HOME", "xdg");
+    assert_eq!(
+        found(&discovery(), &relative),
+        Some(world.path("home/.config/app/config.toml"))
+    );
 }
 
 #[test]
