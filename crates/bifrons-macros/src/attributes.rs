@@ -9,77 +9,59 @@ use syn::{
 };
 
 /// `#[dual(..)]`.
+#[derive(Default)]
 pub(crate) struct Arguments {
-    pub(crate) target: Target,
-    /// The condition under which the blocking block exists; `None` for `always`.
-    pub(crate) gate: Option<LitStr>,
+    /// The blocking type; without one, the block has no blocking form.
+    pub(crate) blocking: Option<Type>,
     /// Distinguishes several blocks of one type in the parity test.
-    pub(crate) part: Option<LitStr>,
-}
-
-pub(crate) enum Target {
-    Blocking(Box<Type>),
-    /// No blocking form at all, and why.
-    Skip,
+    pub(crate) part: String,
+    /// Not behind the feature.
+    pub(crate) always: bool,
 }
 
 impl Arguments {
     pub(crate) fn parse(tokens: TokenStream) -> Result<Self> {
-        let (mut blocking, mut skip, mut part) = (None, None, None);
-        let mut gate = Some(LitStr::new("blocking", Span::call_site()));
+        let (mut arguments, mut skip) = (Self::default(), None);
         let parser = syn::meta::parser(|meta| {
             if meta.path.is_ident("blocking") {
-                blocking = Some(meta.value()?.parse::<Type>()?);
+                arguments.blocking = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("skip") {
                 skip = Some(reason(&meta)?);
             } else if meta.path.is_ident("part") {
-                part = Some(meta.value()?.parse::<LitStr>()?);
-            } else if meta.path.is_ident("feature") {
-                gate = Some(meta.value()?.parse()?);
+                arguments.part = meta.value()?.parse::<LitStr>()?.value();
             } else if meta.path.is_ident("always") {
-                gate = None;
+                arguments.always = true;
             } else {
                 return Err(meta.error(
-                    "expected `blocking = path::To::Type`, `part = \"name\"`, \
-                     `feature = \"name\"`, `always` or `skip = \"reason\"`",
+                    "expected `blocking = path::To::Type`, `part = \"name\"`, `always` or \
+                     `skip = \"reason\"`",
                 ));
             }
             Ok(())
         });
         parser.parse2(tokens)?;
-        let target = match (blocking, skip) {
-            (Some(target), None) => Target::Blocking(Box::new(target)),
-            (None, Some(_)) => Target::Skip,
-            (Some(_), Some(skip)) => {
-                return Err(Error::new(
-                    skip.span(),
-                    "`skip` is for a block without a blocking form: leave out `blocking`, or move \
-                     `#[blocking(skip = \"reason\")]` to the methods meant",
-                ));
-            }
-            (None, None) => {
-                return Err(Error::new(
-                    Span::call_site(),
-                    "name the blocking type: `#[dual(blocking = crate::blocking::Type)]`",
-                ));
-            }
-        };
-        Ok(Self { target, gate, part })
+        match (&arguments.blocking, skip) {
+            (Some(_), Some(skip)) => Err(Error::new(
+                skip.span(),
+                "`skip` is for a block without a blocking form: leave out `blocking`, or move \
+                 `#[blocking(skip = \"reason\")]` to the methods meant",
+            )),
+            (None, None) => Err(Error::new(
+                Span::call_site(),
+                "name the blocking type: `#[dual(blocking = crate::blocking::Type)]`",
+            )),
+            _ => Ok(arguments),
+        }
     }
 
-    /// `#[cfg(..)]` of the blocking block.
-    pub(crate) fn when_on(&self) -> TokenStream {
-        self.gate
-            .as_ref()
-            .map(|feature| quote!(#[cfg(feature = #feature)]))
-            .unwrap_or_default()
+    /// The condition of the blocking block.
+    pub(crate) fn when_on(&self) -> Option<TokenStream> {
+        (!self.always).then(|| quote!(#[cfg(feature = "blocking")]))
     }
 
-    /// `#[cfg(..)]` of what is needed only without the blocking block; `None` if that never is.
+    /// The condition of what is needed only without the blocking block.
     pub(crate) fn when_off(&self) -> Option<TokenStream> {
-        self.gate
-            .as_ref()
-            .map(|feature| quote!(#[cfg(not(feature = #feature))]))
+        (!self.always).then(|| quote!(#[cfg(not(feature = "blocking"))]))
     }
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, Error, ImplItem, Item, ItemImpl, Result, Visibility};
 
-use crate::attributes::{self, Arguments, Options, Place, Target};
+use crate::attributes::{self, Arguments, Options, Place};
 use crate::method::{self, Twin};
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -57,7 +57,7 @@ fn expand_block(arguments: &Arguments, mut block: ItemImpl) -> TokenStream {
         let error = Error::new_spanned(path, message).into_compile_error();
         return quote!(#block #error);
     }
-    let Target::Blocking(target) = &arguments.target else {
+    let Some(target) = &arguments.blocking else {
         return block.into_token_stream();
     };
 
@@ -102,25 +102,10 @@ fn blocking_block(
     let carried = block_attributes(&block.attrs);
     let (generics, _, bounds) = block.generics.split_for_impl();
     let source = attributes::link_path(&block.self_ty);
-    let part = arguments
-        .part
-        .as_ref()
-        .map(syn::LitStr::value)
-        .unwrap_or_default();
-    let manifest = if part.is_empty() {
-        format_ident!("__DUAL")
-    } else {
-        let part: String = part
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() {
-                    c.to_ascii_uppercase()
-                } else {
-                    '_'
-                }
-            })
-            .collect();
-        format_ident!("__DUAL_{part}")
+    let part = &arguments.part;
+    let manifest = match part.replace(|c: char| !c.is_ascii_alphanumeric(), "_") {
+        part if part.is_empty() => format_ident!("__DUAL"),
+        part => format_ident!("__DUAL_{}", part.to_ascii_uppercase()),
     };
     let entries = twins.iter().map(|twin| &twin.entry);
     let methods = twins.iter().map(|twin| &twin.blocking);

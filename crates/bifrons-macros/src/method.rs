@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
-    FnArg, GenericParam, Ident, ImplItemFn, Pat, Receiver, ReceiverKind, Result, ReturnType,
-    Signature, Type, ext::IdentExt, parse_quote_spanned,
+    Error, FnArg, GenericParam, Ident, ImplItemFn, Pat, Receiver, ReceiverKind, Result, ReturnType,
+    Signature, Type, ext::IdentExt, parse_quote_spanned, spanned::Spanned,
 };
 
 use crate::attributes::{self, Options};
@@ -66,7 +66,7 @@ pub(crate) fn expand(source: &ImplItemFn, own: &Type, options: &Options) -> Resu
             assertion: TokenStream::new(),
         });
     }
-    refuse::signature(source)?;
+    refuse::signature(&source.sig)?;
     let method = Method::new(source, own, options)?;
     let kind = shape::kind(is_async, method.shape.leaf);
     Ok(Twin {
@@ -86,7 +86,7 @@ impl<'a> Method<'a> {
         for (index, input) in sig.inputs.iter_mut().enumerate() {
             match input {
                 FnArg::Receiver(receiver) => {
-                    taken = Taken::of(receiver, &source.sig)?;
+                    taken = Taken::of(receiver)?;
                     receiver.attrs.clear();
                     if taken == Taken::Value {
                         receiver.mutability = None;
@@ -104,20 +104,25 @@ impl<'a> Method<'a> {
                 }
             }
         }
-        if let ReturnType::Type(_, ty) = &source.sig.output
-            && let Type::Reference(reference) = &**ty
-            && shape::is_own(&reference.elem, own)
-            && !mutable_step(&source.sig, taken, own)
-        {
-            return Err(refuse::self_reference(ty));
-        }
-        let shape = if mutable_step(&source.sig, taken, own) {
-            Shape::of(&ReturnType::Default, own, options, at)?
-        } else {
-            Shape::of(&source.sig.output, own, options, at)?
+        let output = match &source.sig.output {
+            ReturnType::Type(_, ty) if is_reference(ty, own) => {
+                if !mutable_step(&source.sig, taken, own) {
+                    return Err(refuse::at(
+                        ty.span(),
+                        "of references to `Self`, `&mut self -> &mut Self` without async is \
+                         understood",
+                    ));
+                }
+                &ReturnType::Default
+            }
+            output => output,
         };
+        let shape = Shape::of(output, own, options, at)?;
         if shape.leaf == Leaf::Plain && (options.wrap.is_some() || options.iter.is_some()) {
-            return Err(refuse::nothing_to_wrap(&source.sig));
+            return Err(Error::new(
+                source.sig.ident.span(),
+                "`wrap` and `iter` need a returned value to convert",
+            ));
         }
         Ok(Self {
             source,
@@ -143,14 +148,8 @@ impl<'a> Method<'a> {
     }
 
     fn turbofish(&self) -> TokenStream {
-        let arguments: Vec<_> = self
-            .source
-            .sig
-            .generics
-            .params
-            .iter()
-            .filter_map(named)
-            .collect();
+        let generics = &self.source.sig.generics.params;
+        let arguments: Vec<_> = generics.iter().filter_map(named).collect();
         if arguments.is_empty() {
             TokenStream::new()
         } else {
@@ -163,33 +162,24 @@ impl<'a> Method<'a> {
             return self.associated();
         }
         let this = self.sig.receiver().map(|receiver| receiver.self_token);
+        let (at, unwrap) = (self.at, &self.unwrap);
+        let step = self.call(Some(quote_spanned!(at=> __inner)));
         if mutable_step(&self.source.sig, self.taken, self.own) {
-            let at = self.at;
-            let call = self.call(Some(quote_spanned!(at=> __inner)));
-            let unwrap = &self.unwrap;
             let body = quote_spanned!(at=>
                 #unwrap
                 let __inner = ::bifrons::Twin::held_mut(#this).parts_mut().0;
-                #call;
+                #step;
                 #this
             );
             return self.function(&self.sig, &body, false);
         }
-        if self.taken == Taken::Value
-            && !self.is_async
-            && self.shape.leaf == Leaf::Own
-            && self.shape.bare
-        {
-            let at = self.at;
-            let call = self.call(Some(quote_spanned!(at=> __inner)));
-            let unwrap = &self.unwrap;
-            self.sig.output = self.shape.output.clone();
+        if self.taken == Taken::Value && !self.is_async && self.shape.is_own() {
             let body = quote_spanned!(at=>
                 #unwrap
-                ::bifrons::Twin::from_held(
-                    ::bifrons::Twin::into_held(#this).step(move |__inner| #call)
-                )
+                let __held = ::bifrons::Twin::into_held(#this);
+                ::bifrons::Twin::from_held(__held.step(move |__inner| #step))
             );
+            self.sig.output = self.shape.output.clone();
             return self.function(&self.sig, &body, false);
         }
         let parts = self.parts(&this.to_token_stream());
@@ -232,9 +222,7 @@ impl<'a> Method<'a> {
         let value = if !self.is_async {
             quote_spanned!(at=> __bridge.enter(move || #call))
         } else if self.shape.fallible {
-            quote_spanned!(at=> ::bifrons::__private::fold(
-                __bridge.block_on(async move { #call.await })
-            ))
+            quote_spanned!(at=> __bridge.block_on(async move { #call.await })?)
         } else {
             quote_spanned!(at=> ::bifrons::__private::or_panic(
                 __bridge.block_on(async move { #call.await })
@@ -268,21 +256,16 @@ impl<'a> Method<'a> {
         );
 
         let (arguments, turbofish) = (&self.arguments, self.turbofish());
-        let delegate = quote_spanned!(at=> Self::#name #turbofish (__runtime #(, #arguments)*));
         let runtime = if self.shape.fallible {
-            quote_spanned!(at=> match ::bifrons::BlockingRuntime::shared() {
-                ::core::result::Result::Ok(__runtime) => #delegate,
-                ::core::result::Result::Err(__error) => {
-                    ::core::result::Result::Err(::core::convert::From::from(__error))
-                }
-            })
+            quote_spanned!(at=> ::bifrons::BlockingRuntime::shared()?)
         } else {
-            quote_spanned!(at=> {
-                let __runtime = ::bifrons::__private::or_panic(::bifrons::BlockingRuntime::shared());
-                #delegate
-            })
+            quote_spanned!(at=> ::bifrons::__private::or_panic(::bifrons::BlockingRuntime::shared()))
         };
-        let mut functions = self.function(&shared, &runtime, !self.shape.fallible);
+        let delegate = quote_spanned!(at=>
+            let __runtime = #runtime;
+            Self::#name #turbofish (__runtime #(, #arguments)*)
+        );
+        let mut functions = self.function(&shared, &delegate, !self.shape.fallible);
         functions.extend(self.function(&on, &body, self.can_panic()));
         functions
     }
@@ -298,45 +281,33 @@ impl<'a> Method<'a> {
         let track = (panics && !attributes::has(&self.source.attrs, "track_caller"))
             .then(|| quote_spanned!(self.at=> #[track_caller]));
         quote_spanned!(self.at=>
-            #(#[doc = #docs])* #(#attributes)* #track #visibility #sig { #body }
+            #[doc = #docs] #(#attributes)* #track #visibility #sig { #body }
         )
     }
 
-    fn docs(&self, sig: &Signature, panics: bool) -> Vec<String> {
+    fn docs(&self, sig: &Signature, panics: bool) -> String {
+        const MISUSE: &str = "where a thread may not block, and when the time is up or the call is \
+            cancelled: see [`BlockingError`](::bifrons::BlockingError).";
         let (source, name) = (
             attributes::link_path(self.own),
             self.source.sig.ident.unraw(),
         );
-        let mut docs = vec![attributes::first_paragraph(&self.source.attrs)];
-        if sig.ident == self.source.sig.ident {
-            let link = format!("Blocking form of [`{source}::{name}()`].\n");
-            docs.push(link);
+        let mut docs = attributes::first_paragraph(&self.source.attrs);
+        docs += &if sig.ident == self.source.sig.ident {
+            format!("\nBlocking form of [`{source}::{name}()`].\n")
         } else {
-            docs.push(format!(
-                "On a runtime of the caller's choice; otherwise as [`{name}`](Self::{name}).\n"
-            ));
-        }
+            format!(
+                "\nOn a runtime of the caller's choice; otherwise as [`{name}`](Self::{name}).\n"
+            )
+        };
         if self.is_async && self.shape.fallible {
-            docs.push("# Errors\n".to_owned());
-            docs.push(
-                "Those of the async method, and one made from \
-                 [`BlockingError`](::bifrons::BlockingError) where a thread may not block, or when \
-                 the time is up or the call cancelled.\n"
-                    .to_owned(),
-            );
+            docs += &format!("\n# Errors\n\nThose of the async method, and one {MISUSE}\n");
         } else if self.shape.fallible {
-            docs.push("# Errors\n\nThose of the async method.\n".to_owned());
+            docs += "\n# Errors\n\nThose of the async method.\n";
         }
         if panics {
-            docs.push("# Panics\n".to_owned());
-            docs.push(
-                "Where a thread may not block, or when the time is up or the call cancelled: this \
-                 method has no error to return. \
-                 See [`BlockingError`](::bifrons::BlockingError).\n"
-                    .to_owned(),
-            );
+            docs += &format!("\n# Panics\n\nThere is no error to return {MISUSE}\n");
         }
-        docs.retain(|part| !part.is_empty());
         docs
     }
 
@@ -374,48 +345,43 @@ impl<'a> Method<'a> {
 }
 
 impl Taken {
-    fn of(receiver: &Receiver, sig: &Signature) -> Result<Self> {
+    fn of(receiver: &Receiver) -> Result<Self> {
+        let reference = |mutable| if mutable { Self::Mut } else { Self::Ref };
         match &receiver.kind {
-            ReceiverKind::Value => Ok(Self::Value),
-            ReceiverKind::Reference(_, _, None) => Ok(Self::Ref),
-            ReceiverKind::Reference(_, _, Some(_)) => Ok(Self::Mut),
-            ReceiverKind::Typed(_, ty) => {
-                let refused = || refuse::receiver(sig, receiver.self_token.span);
-                match &**ty {
-                    Type::Path(path) if path.path.is_ident("Self") => Ok(Self::Value),
-                    Type::Reference(reference) if is_self(&reference.elem) => {
-                        Ok(if reference.mutability.is_some() {
-                            Self::Mut
-                        } else {
-                            Self::Ref
-                        })
-                    }
-                    Type::Path(path) => {
-                        let last = path.path.segments.last().ok_or_else(refused)?;
-                        let pointee = last.arguments.to_token_stream().to_string();
-                        match last.ident.to_string().as_str() {
-                            "Arc" if pointee == "< Self >" => Ok(Self::Arc),
-                            "Box" if pointee == "< Self >" => Ok(Self::Boxed),
-                            _ => Err(refused()),
-                        }
-                    }
-                    _ => Err(refused()),
-                }
+            ReceiverKind::Value => return Ok(Self::Value),
+            ReceiverKind::Reference(_, _, mutability) => {
+                return Ok(reference(mutability.is_some()));
             }
-            _ => Err(refuse::receiver(sig, receiver.self_token.span)),
+            ReceiverKind::Typed(_, ty) => match &**ty {
+                Type::Reference(ty) if is_self(&ty.elem) => {
+                    return Ok(reference(ty.mutability.is_some()));
+                }
+                ty => match ty.to_token_stream().to_string().rsplit(":: ").next() {
+                    Some("Self") => return Ok(Self::Value),
+                    Some("Arc < Self >") => return Ok(Self::Arc),
+                    Some("Box < Self >") => return Ok(Self::Boxed),
+                    _ => {}
+                },
+            },
+            _ => {}
         }
+        Err(refuse::at(
+            receiver.self_token.span,
+            "of receivers, `self`, `&self`, `&mut self`, `Arc<Self>` and `Box<Self>` are understood",
+        ))
     }
 }
 
 /// `&mut self -> &mut Self`, not async.
 fn mutable_step(sig: &Signature, taken: Taken, own: &Type) -> bool {
-    let ReturnType::Type(_, ty) = &sig.output else {
-        return false;
-    };
-    matches!(&**ty, Type::Reference(reference)
-        if reference.mutability.is_some() && shape::is_own(&reference.elem, own))
-        && taken == Taken::Mut
+    taken == Taken::Mut
         && sig.asyncness.is_none()
+        && matches!(&sig.output, ReturnType::Type(_, ty)
+            if is_reference(ty, own) && matches!(&**ty, Type::Reference(r) if r.mutability.is_some()))
+}
+
+fn is_reference(ty: &Type, own: &Type) -> bool {
+    matches!(ty, Type::Reference(reference) if shape::is_own(&reference.elem, own))
 }
 
 fn is_self(ty: &Type) -> bool {
@@ -443,7 +409,10 @@ fn unwrapped(ident: &Ident, ty: &mut Type, own: &Type, at: Span) -> Result<Token
         });
     }
     match refuse::find(&ty.to_token_stream(), &["Self"]) {
-        Some(name) => Err(refuse::deep_argument(&name)),
+        Some(name) => Err(refuse::at(
+            name.span(),
+            "`Self`: inside an argument it has no blocking form, by value or reference it has",
+        )),
         None => Ok(TokenStream::new()),
     }
 }

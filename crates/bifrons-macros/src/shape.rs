@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    GenericArgument, PathArguments, PathSegment, Result, ReturnType, Type, TypeParamBound,
+    Error, GenericArgument, PathArguments, PathSegment, Result, ReturnType, Type, TypeParamBound,
     parse_quote,
 };
 
@@ -27,7 +27,7 @@ pub(crate) enum Leaf {
 pub(crate) struct Shape {
     pub(crate) leaf: Leaf,
     /// No layer around the leaf.
-    pub(crate) bare: bool,
+    bare: bool,
     /// The outermost layer is a Result, which can carry a `BlockingError`.
     pub(crate) fallible: bool,
     pub(crate) output: ReturnType,
@@ -62,6 +62,11 @@ impl Shape {
             output,
             convert: None,
         }
+    }
+
+    /// `Self` by value, in nothing.
+    pub(crate) fn is_own(&self) -> bool {
+        self.leaf == Leaf::Own && self.bare
     }
 
     /// The expression that turns `value` into the blocking value; it uses `__bridge`.
@@ -146,7 +151,15 @@ fn convert(ty: &Type, own: &Type, options: &Options, at: Span) -> Result<Option<
         && let Some(last) = path.path.segments.last()
         && last.ident.to_string().ends_with("Stream")
     {
-        return Err(refuse::named_like_a_stream(&last.ident));
+        return Err(Error::new(
+            last.ident.span(),
+            format!(
+                "`{}` looks like a stream: add `#[blocking(iter = ItemType)]` to make it an \
+                 iterator, `#[blocking(wrap = ..)]`, `#[blocking(forward)]` if it is none, or \
+                 `skip`",
+                last.ident
+            ),
+        ));
     }
     Ok(None)
 }

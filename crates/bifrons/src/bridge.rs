@@ -299,15 +299,7 @@ impl fmt::Display for AlreadyUsed {
 
 impl error::Error for AlreadyUsed {}
 
-/// Puts an error of the runtime where the method puts its own errors.
-#[doc(hidden)]
-pub fn fold<T, E: From<BlockingError>>(
-    outcome: Result<Result<T, E>, BlockingError>,
-) -> Result<T, E> {
-    outcome.unwrap_or_else(|error| Err(error.into()))
-}
-
-/// As [`fold`], for the next item of a stream.
+/// Puts an error of the runtime where a stream of results puts its own errors.
 #[doc(hidden)]
 pub fn fold_item<T, E: From<BlockingError>>(
     outcome: Result<Option<Result<T, E>>, BlockingError>,

@@ -98,7 +98,7 @@ pub use bifrons_macros::dual;
 pub mod __private {
     pub use futures_core::Stream;
 
-    pub use crate::bridge::{fold, fold_item, or_panic, send};
+    pub use crate::bridge::{fold_item, or_panic, send};
     pub use crate::manifest::{Entry, Kind, Manifest};
 }
 
