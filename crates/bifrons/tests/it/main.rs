@@ -20,3 +20,7 @@ mod parity;
 mod shutdown;
 mod stack;
 mod support;
+mod ui;
+
+mod model_m1;
+mod model_m10;
