@@ -18,9 +18,8 @@
 //! # Ok::<(), restkit::Error>(())
 //! ```
 //!
-//! A limit set with `with_timeout` on a blocking value ends the call from outside: whether a write
-//! was already sent is then not known. A limit set on the request with
-//! [`Request::with_timeout`](crate::Request::with_timeout) tells.
+//! A limit set with `with_timeout` on a blocking value ends the call from outside. A write that was
+//! under way then fails as [`ErrorKind::UnclearWrite`](crate::ErrorKind::UnclearWrite).
 
 use bytes::Bytes;
 use http::HeaderMap;

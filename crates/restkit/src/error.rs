@@ -8,7 +8,7 @@ use bifrons::BlockingError;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
-use crate::masking;
+use crate::{interrupted, masking};
 
 /// Tells what went wrong with a call, after how many attempts, and what the server said about it.
 ///
@@ -272,6 +272,16 @@ impl Error {
         Self::new(kind).with_text(text)
     }
 
+    /// Returns the error for a write that a limit of the blocking face has just interrupted on this
+    /// thread, so that its outcome is unclear; `None` if it was no such write.
+    ///
+    /// For authors of SDKs, in the conversion of `BlockingError` into their own error: the runtime
+    /// knows nothing of requests. It can be asked once.
+    #[must_use]
+    pub fn interrupted_write(blocking: &BlockingError) -> Option<Self> {
+        interrupted::take(blocking)
+    }
+
     /// Attaches the cause.
     #[must_use]
     pub fn with_source(
@@ -480,9 +490,12 @@ impl std::error::Error for Error {
     }
 }
 
+/// A limit of the blocking face that interrupted a write which may not be repeated gives
+/// [`ErrorKind::UnclearWrite`]; everything else gives [`ErrorKind::Blocking`].
 impl From<BlockingError> for Error {
     fn from(blocking: BlockingError) -> Self {
-        let mut error = Self::new(ErrorKind::Blocking).with_text(blocking.to_string());
+        let mut error = Self::interrupted_write(&blocking)
+            .unwrap_or_else(|| Self::new(ErrorKind::Blocking).with_text(blocking.to_string()));
         error.inner.blocking = Some(Arc::new(blocking));
         error
     }

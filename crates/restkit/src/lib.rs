@@ -18,7 +18,7 @@
 //!   [`ErrorKind::UnclearWrite`].
 //! * **No background tasks.** Token refresh and rate limits work inside the calls that need them,
 //!   so a program that blocks between calls loses nothing.
-//! * **Both faces.** [`blocking`] has the same names without `await`.
+//! * **Both faces.** The module `blocking` has the same names without `await`.
 //! * **Time is injected** ([`Clock`]), and so are randomness and transport.
 //!
 //! ```
@@ -50,8 +50,8 @@
 //!
 //! | feature | adds | default |
 //! |---|---|---|
-//! | `blocking` | the module [`blocking`] | yes |
-//! | `reqivo` | [`ReqivoTransport`](transport::ReqivoTransport), and it as the default transport | yes |
+//! | `blocking` | the module `blocking` | yes |
+//! | `reqivo` | `transport::ReqivoTransport`, and it as the default transport | yes |
 //!
 //! Without `reqivo` the crate holds no IO at all, and a client must be given a transport.
 
@@ -63,6 +63,7 @@ pub mod clock;
 pub mod credentials;
 mod decode;
 mod error;
+mod interrupted;
 mod masking;
 pub mod pagination;
 pub mod rate_limit;

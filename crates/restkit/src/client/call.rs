@@ -15,11 +15,11 @@ use super::{AuthContext, Shared, View, seconds};
 use crate::clock::within;
 use crate::credentials::{Credentials, Ticket};
 use crate::error::{Error, ErrorDecoder as _, ErrorDetails, ErrorKind, JsonErrorDecoder};
-use crate::masking;
 use crate::request::Request;
 use crate::response::Response;
 use crate::retry::{Verdict, verdict};
 use crate::transport::{Attempt, Sent, TransportError, TransportErrorKind};
+use crate::{interrupted, masking};
 
 /// A request as it is ready to go, apart from its authorization.
 pub(super) struct Prepared {
@@ -58,6 +58,7 @@ pub(super) async fn run(
     own_service: bool,
 ) -> Result<Response, Error> {
     let started = shared.clock.now();
+    interrupted::forget();
     let prepared = prepare(shared, view, request)?;
     let shown = masking::url(&prepared.url);
     let span = tracing::debug_span!(
@@ -83,6 +84,7 @@ pub(super) async fn run(
         attempts: 0,
         retries: 0,
         renewed: false,
+        in_flight: false,
     };
     let outcome = call.drive().instrument(span.clone()).await;
     span.record("attempts", call.attempts);
@@ -109,6 +111,22 @@ struct Call<'a> {
     attempts: u32,
     retries: u32,
     renewed: bool,
+    /// The request is with the transport.
+    in_flight: bool,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if self.in_flight && !self.may_repeat() {
+            interrupted::leave(
+                self.request.method(),
+                &self.shown,
+                self.request.operation_name(),
+                self.attempts,
+                self.elapsed(),
+            );
+        }
+    }
 }
 
 /// What follows from one attempt.
@@ -138,7 +156,10 @@ impl<'a> Call<'a> {
                 return Err(self.out_of_time("getting ready to send"));
             }
             self.attempts += 1;
-            let next = match self.attempt(http).await {
+            self.in_flight = true;
+            let outcome = self.attempt(http).await;
+            self.in_flight = false;
+            let next = match outcome {
                 Ok(response) => self.judge_response(response, ticket),
                 Err(error) => self.judge_failure(error),
             };

@@ -187,6 +187,50 @@ fn a_blocking_call_ends_at_its_limit_and_drops_the_request() {
 }
 
 #[test]
+fn a_write_that_a_limit_interrupts_is_unclear() {
+    let mock = MockTransport::new().stall().stall().stall();
+    let client = blocking_client(&mock);
+    let hasty = client.with_timeout(Duration::from_millis(20));
+    let error = hasty
+        .send(Request::post("/x").operation("stop machine"))
+        .unwrap_err();
+    assert!(error.is_unclear_write() && error.is_timeout(), "{error}");
+    assert_eq!(
+        (error.operation(), error.attempts()),
+        (Some("stop machine"), 1)
+    );
+    assert!(error.blocking().is_some_and(BlockingError::is_timeout));
+
+    let error = hasty.send(Request::get("/x")).unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Blocking,
+        "a read that is interrupted is clear"
+    );
+
+    // A write that is dropped on the async face leaves nothing behind for the next blocking call.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let async_client = crate::support::client(&mock);
+        let call = async_client.send(Request::post("/x"));
+        assert!(
+            tokio::time::timeout(Duration::from_millis(1), call)
+                .await
+                .is_err()
+        );
+    });
+    let stalled = blocking_client(&MockTransport::new().stall());
+    let error = stalled
+        .with_timeout(Duration::from_millis(1))
+        .send(Request::get("/x"))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Blocking);
+}
+
+#[test]
 fn eight_threads_share_one_client_and_one_token() {
     let mock = service(|_| answer(200, "{}"));
     let client = blocking::Client::builder()
