@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shuttle::sync::atomic::{AtomicUsize, Ordering};
+use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shuttle::sync::{Condvar, Mutex};
 use shuttle::thread;
 
@@ -62,6 +62,8 @@ struct Model {
     kicked: Mutex<bool>,
     kick: Condvar,
     keepers: Mutex<Vec<thread::JoinHandle<()>>>,
+    /// A drain has seen that no call is in progress and that none will come.
+    drained: AtomicBool,
 }
 
 impl Model {
@@ -75,6 +77,7 @@ impl Model {
             kicked: Mutex::new(false),
             kick: Condvar::new(),
             keepers: Mutex::new(Vec::new()),
+            drained: AtomicBool::new(false),
         })
     }
 
@@ -90,6 +93,10 @@ impl Model {
     fn call(self: &Arc<Self>, leaves_task: bool) {
         if self.handover.begin_call(&**self) {
             let _seat = self.seat.lock().unwrap();
+            assert!(
+                !self.drained.load(Ordering::SeqCst),
+                "a call drives after the drain"
+            );
             self.run_tasks();
             if leaves_task {
                 self.alive.fetch_add(1, Ordering::SeqCst);
@@ -130,7 +137,12 @@ impl Model {
         let far = Instant::now() + Duration::from_secs(3600);
         self.handover.close(self);
         assert!(self.handover.drain(far));
+        self.drained.store(true, Ordering::SeqCst);
         assert!(self.handover.outlive_keeper(far));
+        self.join_keeper();
+    }
+
+    fn join_keeper(&self) {
         let keepers = std::mem::take(&mut *self.keepers.lock().unwrap());
         assert!(keepers.len() <= 1, "{} keepers", keepers.len());
         for keeper in keepers {
@@ -245,6 +257,42 @@ fn closing_ends_the_keeper_whatever_it_is_doing() {
         model.close_and_join();
         assert_eq!(model.handover.active(), 0);
         assert_eq!(model.handover.begun(), 2);
+    });
+}
+
+#[test]
+fn closing_ends_a_keeper_that_is_about_to_drive() {
+    explore(|| {
+        let model = Model::new();
+        model.spawn_outside();
+        model.close_and_join();
+    });
+}
+
+#[test]
+fn closing_ends_a_keeper_that_goes_to_sleep() {
+    explore(|| {
+        let model = Model::new();
+        model.spawn_outside();
+        model.wait_until_ran(1);
+        // takes the seat from the keeper, which finds no task and goes to sleep
+        model.call(false);
+        // as a drop does it, which waits for nothing
+        model.handover.close(&*model);
+        model.join_keeper();
+    });
+}
+
+#[test]
+fn a_task_spawned_while_the_keeper_goes_to_sleep_is_run() {
+    explore(|| {
+        let model = Model::new();
+        model.spawn_outside();
+        model.wait_until_ran(1);
+        model.call(false);
+        model.spawn_outside();
+        model.wait_until_ran(2);
+        model.close_and_join();
     });
 }
 
