@@ -240,7 +240,7 @@ impl Declaration {
                 }
 
                 fn size_hint(&self) -> (usize, ::core::option::Option<usize>) {
-                    ::bifrons::__private::Stream::size_hint(self.inner.parts().0)
+                    self.inner.size_hint()
                 }
             }
 

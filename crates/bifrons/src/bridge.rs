@@ -189,6 +189,18 @@ impl<T> Held<T> {
         outcome
     }
 
+    /// Returns the bounds of what is left of a held stream.
+    #[must_use]
+    pub fn size_hint(&self) -> (usize, Option<usize>)
+    where
+        T: Stream,
+    {
+        match self.progress {
+            Progress::Going => self.parts().0.size_hint(),
+            Progress::Stopped | Progress::Finished => (0, Some(0)),
+        }
+    }
+
     /// Returns the next item of a held stream, within `limit` if there is one, which then takes
     /// the place of the timeout of the options. No item is lost by an error: the stream is kept. After
     /// its end there are no more, whatever the stream would say.

@@ -96,8 +96,6 @@ pub use bifrons_macros::dual;
 /// What generated code needs besides the public items; not for use by hand.
 #[doc(hidden)]
 pub mod __private {
-    pub use futures_core::Stream;
-
     pub use crate::bridge::{fold_item, or_panic, send};
     pub use crate::manifest::{Entry, Kind, Manifest};
 }

@@ -1,7 +1,8 @@
 //! Misuse, limits, lifetime: what the generated code adds to a call.
 
 use std::{
-    panic::{self, AssertUnwindSafe},
+    cell::Cell,
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -62,6 +63,26 @@ fn misuse_of_a_method_without_a_result_panics_with_the_same_text() {
 }
 
 #[test]
+fn the_panic_of_a_misused_method_points_at_its_caller() {
+    thread_local!(static PLACE: Cell<Option<(bool, u32)>> = const { Cell::new(None) });
+    let before: Arc<dyn Fn(&PanicHookInfo<'_>) + Send + Sync> = panic::take_hook().into();
+    let chained = before.clone();
+    panic::set_hook(Box::new(move |info| {
+        PLACE.set(
+            info.location()
+                .map(|place| (place.file() == file!(), place.line())),
+        );
+        chained(info);
+    }));
+    let client = blocking::Client::new("a");
+    let (call, line) = (|| client.count(), line!());
+    let outcome = in_async_context(|| panic::catch_unwind(AssertUnwindSafe(call)));
+    panic::set_hook(Box::new(move |info| before(info)));
+    assert!(outcome.is_err());
+    assert_eq!(PLACE.get(), Some((true, line)));
+}
+
+#[test]
 fn misuse_of_an_iterator_is_an_item_where_items_are_results() {
     let client = blocking::Client::new("a");
     let (mut results, mut numbers) = (client.borrowed(2), client.numbers(2));
@@ -75,6 +96,7 @@ fn misuse_of_an_iterator_is_an_item_where_items_are_results() {
     assert!(results.next().is_none());
     assert!(numbers.next().is_none());
     assert!(pages.next().is_none());
+    assert_eq!(pages.size_hint(), (0, Some(0)));
 }
 
 #[test]
