@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::{Instant, Sleep};
 
-use crate::context::{self, Place};
+use crate::context::{self, Mark, Place};
 use crate::error::BlockingError;
 use crate::handover::{Driver, Handover};
 use crate::options::{CallOptions, CancelToken, Limits};
@@ -91,6 +91,11 @@ impl Core {
     /// Tells whether this thread is driving this runtime, or may not block for another reason.
     pub(crate) fn may_wait_here(&self) -> bool {
         !context::drives(self.id) && context::place(self.handle.id()).is_ok()
+    }
+
+    /// Says that this thread is at work for this runtime, until the guard is dropped.
+    pub(crate) fn mark(&self) -> Mark {
+        context::mark(self.id)
     }
 
     pub(crate) fn drive_mode(&self) -> Drive {
@@ -182,7 +187,7 @@ impl Core {
         });
         match (self.drive, runtime) {
             (Drive::Callers, Some(runtime)) => {
-                let _mark = context::mark(self.id);
+                let _mark = self.mark();
                 runtime.block_on(limited)
             }
             (Drive::Workers, Some(runtime)) => runtime.block_on(limited),
@@ -208,7 +213,7 @@ impl Core {
     pub(crate) fn drive_inside(&self, work: Pin<&mut (dyn Future<Output = ()> + Send)>) {
         self.with_runtime(|runtime| match runtime {
             Some(runtime) => {
-                let _mark = (self.drive == Drive::Callers).then(|| context::mark(self.id));
+                let _mark = (self.drive == Drive::Callers).then(|| self.mark());
                 runtime.block_on(work);
             }
             None => self.handle.block_on(work),
@@ -218,7 +223,7 @@ impl Core {
     /// Polls something that is expected to be ready, without driving the runtime.
     pub(crate) fn poll_ready<R>(self: &Arc<Self>, poll: impl FnOnce() -> R) -> R {
         let _inside = self.enter();
-        let _mark = (self.drive == Drive::Callers).then(|| context::mark(self.id));
+        let _mark = (self.drive == Drive::Callers).then(|| self.mark());
         poll()
     }
 

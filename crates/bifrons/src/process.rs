@@ -43,8 +43,14 @@ pub(crate) fn watch_forks() {
 #[cfg(not(unix))]
 pub(crate) fn watch_forks() {}
 
+#[cfg(not(any(unix, windows)))]
+pub(crate) fn at_exit(_hook: fn()) -> bool {
+    false
+}
+
 /// Has `hook` run when the process ends with `exit` or by returning from `main`. Tells whether
 /// that worked. `hook` is run at most once however often this is called.
+#[cfg(any(unix, windows))]
 pub(crate) fn at_exit(hook: fn()) -> bool {
     static HOOK: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
     static REGISTERED: AtomicBool = AtomicBool::new(false);

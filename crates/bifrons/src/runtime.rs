@@ -36,7 +36,9 @@ use crate::{process, shared, shutdown};
 /// Each refusal comes at once; nothing waits for itself. One case cannot be told from a place
 /// where blocking is right: a task under [`tokio::task::unconstrained`] on somebody else's
 /// current-thread runtime. There tokio itself panics ("Cannot start a runtime from within a
-/// runtime").
+/// runtime"). And nobody can see a task that blocks inside its own poll on another thread, which in
+/// turn makes a blocking call: like every future that does not return from its poll, it stops the
+/// callers that it drives for. Use `spawn_blocking` and await it.
 ///
 /// # Dropping
 ///

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bifrons::{BlockingError, BlockingRuntime, Mode};
 
 use crate::isolated::isolated;
-use crate::support::{Drops, call, runtime, watchdog};
+use crate::support::{Drops, OnDrop, call, runtime, watchdog};
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(5);
@@ -204,6 +204,28 @@ fn a_call_that_never_returns_from_its_poll_does_not_hold_shutdown_up() {
         // the call released the runtime as the last to leave
         assert_eq!(drops.count(), 1);
     });
+}
+
+#[test]
+fn a_destructor_may_ask_for_the_shutdown_that_drops_it() {
+    let _watchdog = watchdog();
+    for rt in [runtime(), threaded()] {
+        let (told, asked) = channel();
+        let own = rt.clone();
+        rt.block_on(async move {
+            tokio::spawn(async move {
+                let _asks = OnDrop(move || {
+                    own.shutdown(LONG);
+                    told.send(call(&own).is_err()).unwrap();
+                });
+                pending::<()>().await;
+            });
+            tokio::task::yield_now().await;
+        })
+        .unwrap();
+        assert_eq!(rt.shutdown(SHORT).tasks_aborted, 1);
+        assert!(asked.recv().unwrap());
+    }
 }
 
 #[test]
