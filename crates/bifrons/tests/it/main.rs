@@ -21,6 +21,3 @@ mod shutdown;
 mod stack;
 mod support;
 mod ui;
-
-mod model_m1;
-mod model_m10;
