@@ -21,37 +21,81 @@
 bifrons::blocking_type! {
     /// Blocking form of [`crate::Client`].
     #[derive(Clone, Debug)]
+    #[blocking(used = was_used)]
     pub struct Client wraps crate::Client;
 
     /// Blocking form of [`crate::endpoint::EndpointApi`].
     #[derive(Clone, Debug)]
+    #[blocking(used = was_used)]
     pub struct EndpointApi wraps crate::endpoint::EndpointApi;
 
     /// Blocking form of [`crate::endpoint::EndpointList`].
     #[derive(Clone, Debug)]
     #[must_use]
+    #[blocking(used = was_used)]
     pub struct EndpointList wraps crate::endpoint::EndpointList;
 
     /// Blocking form of [`crate::alerts::AlertApi`].
     #[derive(Clone, Debug)]
+    #[blocking(used = was_used)]
     pub struct AlertApi wraps crate::alerts::AlertApi;
 
     /// Blocking form of [`crate::alerts::AlertList`].
     #[derive(Clone, Debug)]
     #[must_use]
+    #[blocking(used = was_used)]
     pub struct AlertList wraps crate::alerts::AlertList;
 
     /// Blocking form of [`crate::tenants::TenantApi`].
     #[derive(Clone, Debug)]
+    #[blocking(used = was_used)]
     pub struct TenantApi wraps crate::tenants::TenantApi;
 
     /// Blocking form of [`crate::tenants::TenantList`].
     #[derive(Clone, Debug)]
     #[must_use]
+    #[blocking(used = was_used)]
     pub struct TenantList wraps crate::tenants::TenantList;
 
     /// Blocking form of [`crate::RawList`].
     #[derive(Clone, Debug)]
     #[must_use]
+    #[blocking(used = was_used)]
     pub struct RawList wraps crate::RawList;
 }
+
+/// A value that makes its calls with a client.
+trait Holds {
+    fn client(&self) -> &crate::Client;
+}
+
+/// Returns true if the value may hold connections, which belong to the runtime they were made on.
+fn was_used<T: Holds>(value: &T) -> bool {
+    value.client().was_used()
+}
+
+impl Holds for crate::Client {
+    fn client(&self) -> &crate::Client {
+        self
+    }
+}
+
+macro_rules! holds {
+    ($($name:ty),+ $(,)?) => {
+        $( impl Holds for $name {
+            fn client(&self) -> &crate::Client {
+                self.own_client()
+            }
+        } )+
+    };
+}
+
+holds!(
+    crate::endpoint::EndpointApi,
+    crate::endpoint::EndpointList,
+    crate::alerts::AlertApi,
+    crate::alerts::AlertList,
+    crate::tenants::TenantApi,
+    crate::tenants::TenantList,
+    crate::RawList,
+);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bifrons::dual;
@@ -50,6 +51,8 @@ struct Shared {
     whoami: OnceCell<Record<Whoami>>,
     /// Where tenants' data is, as far as it was asked for.
     hosts: Mutex<HashMap<TenantId, Option<String>>>,
+    /// Set with the first request: there may be connections from then on.
+    used: AtomicBool,
 }
 
 /// The tenant that calls of a view go to.
@@ -87,6 +90,7 @@ impl Client {
                 rest,
                 whoami: OnceCell::new(),
                 hosts: Mutex::default(),
+                used: AtomicBool::new(false),
             }),
             tenant: None,
             without_writes: false,
@@ -198,11 +202,18 @@ impl Client {
     }
 
     pub(crate) async fn scope(&self, host: Host) -> Result<Scope, Error> {
+        self.shared.used.store(true, Ordering::Relaxed);
         match host {
             Host::Global => Ok(self.global_scope()),
             Host::Account => self.account_scope().await,
             Host::Tenant => self.tenant_scope().await,
         }
+    }
+
+    /// Returns true if there may be connections, which belong to the runtime they were made on.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn was_used(&self) -> bool {
+        self.shared.used.load(Ordering::Relaxed)
     }
 
     pub(crate) fn concurrency(&self) -> usize {
@@ -240,6 +251,7 @@ impl Client {
         self.shared
             .whoami
             .get_or_try_init(|| async {
+                self.shared.used.store(true, Ordering::Relaxed);
                 let request = route::WHOAMI.request(&[]);
                 let response = self.global_scope().send(&route::WHOAMI, request).await?;
                 Ok(response.json()?)

@@ -397,7 +397,11 @@ impl From<restkit::Error> for Error {
 
 impl From<BlockingError> for Error {
     fn from(error: BlockingError) -> Self {
-        Self::of(Cause::Blocking(Arc::new(error)))
+        // A limit that ends a blocking call may have interrupted a write.
+        match restkit::Error::interrupted_write(&error) {
+            Some(unclear) => Self::of(Cause::Rest(unclear)),
+            None => Self::of(Cause::Blocking(Arc::new(error))),
+        }
     }
 }
 
@@ -420,7 +424,8 @@ impl fmt::Display for Error {
             Cause::Rest(error) => error,
         };
         let Some(status) = error.status().filter(|_| said_by_the_service(error.kind())) else {
-            return write!(f, "{error}");
+            f.write_str(&timeless(error))?;
+            return write_attempts(f, error.attempts());
         };
         if let Some(operation) = error.operation() {
             write!(f, "{operation}: ")?;
@@ -447,11 +452,37 @@ impl fmt::Display for Error {
             write!(f, ", requestId {}", one_line(id))?;
         }
         f.write_str(")")?;
-        if error.attempts() > 1 {
-            write!(f, " after {} attempts", error.attempts())?;
-        }
-        Ok(())
+        write_attempts(f, error.attempts())
     }
+}
+
+/// Writes an error without the time it took, so that the same failure reads the same each time; the
+/// time is in [`Error::elapsed`].
+fn timeless(error: &restkit::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(elapsed) = error.elapsed() {
+        let times = if error.attempts() == 1 {
+            "attempt"
+        } else {
+            "attempts"
+        };
+        let effort = format!(
+            " after {} {times} in {}ms",
+            error.attempts(),
+            elapsed.as_millis()
+        );
+        if text.ends_with(&effort) {
+            text.truncate(text.len() - effort.len());
+        }
+    }
+    text
+}
+
+fn write_attempts(f: &mut fmt::Formatter<'_>, attempts: u32) -> fmt::Result {
+    if attempts > 1 {
+        write!(f, " after {attempts} attempts")?;
+    }
+    Ok(())
 }
 
 /// Returns true for the kinds that are an answer of the service, not a failure on the way.

@@ -20,6 +20,11 @@ impl RawList {
     pub(crate) fn new(listing: Listing) -> Self {
         Self { listing }
     }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn own_client(&self) -> &crate::Client {
+        self.listing.client()
+    }
 }
 
 #[dual(blocking = crate::blocking::RawList)]

@@ -172,6 +172,11 @@ impl AlertList {
 }
 
 impl AlertList {
+    #[cfg(feature = "blocking")]
+    pub(crate) fn own_client(&self) -> &Client {
+        &self.client
+    }
+
     pub(super) fn new(client: Client) -> Self {
         Self {
             client,

@@ -61,4 +61,9 @@ impl AlertApi {
     pub(crate) fn new(client: Client) -> Self {
         Self { client }
     }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn own_client(&self) -> &Client {
+        &self.client
+    }
 }

@@ -276,6 +276,11 @@ impl EndpointList {
 }
 
 impl EndpointList {
+    #[cfg(feature = "blocking")]
+    pub(crate) fn own_client(&self) -> &Client {
+        &self.client
+    }
+
     pub(super) fn new(client: Client) -> Self {
         Self {
             client,

@@ -254,6 +254,11 @@ impl EndpointApi {
         Self { client }
     }
 
+    #[cfg(feature = "blocking")]
+    pub(crate) fn own_client(&self) -> &Client {
+        &self.client
+    }
+
     async fn read(&self, request: Request) -> Result<Record<Endpoint>, Error> {
         Ok(self.client.send(&route::ENDPOINT, request).await?.json()?)
     }

@@ -104,6 +104,11 @@ impl TenantList {
 }
 
 impl TenantList {
+    #[cfg(feature = "blocking")]
+    pub(crate) fn own_client(&self) -> &Client {
+        &self.client
+    }
+
     pub(super) fn new(client: Client) -> Self {
         Self {
             client,

@@ -77,4 +77,9 @@ impl TenantApi {
     pub(crate) fn new(client: Client) -> Self {
         Self { client }
     }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn own_client(&self) -> &Client {
+        &self.client
+    }
 }

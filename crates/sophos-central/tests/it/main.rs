@@ -1,6 +1,9 @@
 //! Behaviour of the client: on scripted answers, and on the sandbox through both faces.
 
+mod blocking;
+mod cut;
 mod errors;
+mod faces;
 mod fan_out;
 mod lists;
 mod parity;
