@@ -179,6 +179,11 @@ impl Live {
         }
     }
 
+    /// Closes the connection after an error.
+    pub(crate) fn abandon(&mut self) {
+        self.lease = None;
+    }
+
     /// Reads and forgets what is left, if that is little, so that the connection can be used again.
     pub(crate) async fn drain(mut self: Box<Self>) {
         let mut left = DRAIN_BYTES;

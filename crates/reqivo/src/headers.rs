@@ -102,8 +102,8 @@ impl Headers {
 
     /// Returns the values of all fields with this name, in order of arrival.
     pub fn get_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter_bytes()
-            .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
+        self.raw()
+            .filter(move |(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
     }
 
@@ -199,6 +199,19 @@ impl Headers {
         self.fields
             .retain(|field| !name_of(field, bytes).eq_ignore_ascii_case(name));
         before - self.fields.len()
+    }
+
+    /// Returns every field as bytes: names are compared without being taken for text first.
+    pub(crate) fn raw(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let bytes = self.bytes();
+        self.fields
+            .iter()
+            .map(move |field| (field.name.of(bytes), field.value.of(bytes)))
+    }
+
+    pub(crate) fn has(&self, name: &[u8]) -> bool {
+        self.raw()
+            .any(|(field, _)| field.eq_ignore_ascii_case(name))
     }
 
     /// Creates the fields of a received block, to be filled with `push_range`.

@@ -56,6 +56,7 @@ mod headers;
 #[cfg(feature = "json")]
 mod json;
 mod net;
+mod outgoing;
 mod pool;
 pub mod proto;
 mod redirect;
@@ -64,6 +65,7 @@ mod response;
 mod send;
 mod session;
 mod timeouts;
+mod url_text;
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -79,6 +81,7 @@ pub use proto::{Limits, Tolerance};
 pub use redirect::RedirectPolicy;
 pub use request::RequestBuilder;
 pub use response::{Hop, Response};
-pub use session::{IntoUrl, Session, SessionBuilder};
+pub use session::{Session, SessionBuilder};
 pub use timeouts::Timeouts;
 pub use url::Url;
+pub use url_text::IntoUrl;

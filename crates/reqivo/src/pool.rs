@@ -12,7 +12,7 @@
 use std::borrow::Borrow;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime;
@@ -151,6 +151,8 @@ struct State {
     waiting: usize,
     next_ticket: u64,
     next_sweep: Option<Instant>,
+    /// Whether a task closes what expires.
+    reaping: bool,
     stats: PoolStats,
 }
 
@@ -315,8 +317,13 @@ impl Pool {
             let mut closed = Vec::new();
             let mut state = self.lock();
             let Some((to, waiter)) = state.next_waiter(origin, &self.config) else {
+                let mut start_reaping = false;
                 match conn {
-                    Some(conn) => state.store(origin, conn, &self.config, &mut closed),
+                    Some(conn) => {
+                        start_reaping = conn.runtime_turns && !state.reaping;
+                        state.reaping |= start_reaping;
+                        state.store(origin, conn, &self.config, &mut closed);
+                    }
                     None => {
                         state.open -= 1;
                         state.origins[origin].open -= 1;
@@ -324,6 +331,9 @@ impl Pool {
                     }
                 }
                 drop(state);
+                if start_reaping {
+                    Reaper::start(self);
+                }
                 return;
             };
             // For another origin or runtime only the slot is of use.
@@ -353,6 +363,48 @@ impl Pool {
                     lease.armed = false;
                 }
             }
+        }
+    }
+}
+
+/// The task that closes expired connections of a pool which nobody uses any more. It runs only where a
+/// multi-thread runtime turns by itself; everywhere else expired connections go when the pool is used.
+struct Reaper(Weak<Pool>);
+
+impl Reaper {
+    fn start(pool: &Arc<Pool>) {
+        let mut reaper = Self(Arc::downgrade(pool));
+        // Without a runtime the flag is taken back by the destructor.
+        if let Ok(handle) = runtime::Handle::try_current() {
+            handle.spawn(async move {
+                while let Some(next) = reaper.reap() {
+                    tokio::time::sleep_until(next).await;
+                }
+            });
+        }
+    }
+
+    /// Closes what is expired. Returns when the next connection will be, or nothing when none is idle.
+    fn reap(&mut self) -> Option<Instant> {
+        let pool = self.0.upgrade()?;
+        let mut closed = Vec::new();
+        let mut state = pool.lock();
+        state.sweep(Instant::now(), &mut closed);
+        let idle = state.origins.iter().flat_map(|origin| &origin.idle);
+        let next = idle.filter_map(|conn| conn.expires).min();
+        if next.is_none() {
+            // Under the lock: whoever stores the next connection starts the next reaper.
+            state.reaping = false;
+            self.0 = Weak::new();
+        }
+        next
+    }
+}
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        if let Some(pool) = self.0.upgrade() {
+            pool.lock().reaping = false;
         }
     }
 }

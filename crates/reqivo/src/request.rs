@@ -18,7 +18,7 @@ use crate::timeouts::Timeouts;
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
     session: Session,
-    parts: Result<Parts, Error>,
+    parts: Result<Box<Parts>, Error>,
 }
 
 /// What there is to know about one call.
@@ -192,7 +192,7 @@ impl RequestBuilder {
 
 impl RequestBuilder {
     pub(crate) fn new(session: Session, method: Method, url: Result<Url, Error>) -> Self {
-        let parts = url.and_then(|url| Parts::new(method, url));
+        let parts = url.and_then(|url| Parts::new(method, url)).map(Box::new);
         Self { session, parts }
     }
 

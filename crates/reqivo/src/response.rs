@@ -375,8 +375,9 @@ impl Response {
     }
 
     fn failed(&mut self, error: Error) -> Error {
-        // Closes the connection.
-        self.0.body = Body::Failed;
+        if let Body::Live(mut live) = std::mem::replace(&mut self.0.body, Body::Failed) {
+            live.abandon();
+        }
         error
             .with_request(&self.0.method, &self.0.url)
             .with_sent(true)

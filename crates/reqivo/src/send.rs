@@ -5,7 +5,6 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
 use tokio::runtime::{self, Handle};
 use tokio::time::Instant;
 use url::Url;
@@ -16,8 +15,8 @@ use crate::error::{Error, ErrorKind, Phase};
 use crate::headers::Headers;
 use crate::net::clock::Clock;
 use crate::net::exchange::{Exchange, Failure};
+use crate::outgoing::Outgoing;
 use crate::pool::Lease;
-use crate::proto::encode::{self, InvalidRequest};
 use crate::proto::{BodyLength, Event, Head, Limits};
 use crate::redirect;
 use crate::request::Parts;
@@ -25,7 +24,7 @@ use crate::response::{Hop, Inner, Response};
 use crate::session::{self, Session};
 
 /// Sends a request, follows redirects, and returns when the head of the final response is there.
-pub(crate) async fn send(session: &Session, mut parts: Parts) -> Result<Response, Error> {
+pub(crate) async fn send(session: &Session, mut parts: Box<Parts>) -> Result<Response, Error> {
     let session = &*session.0;
     let Ok(handle) = Handle::try_current() else {
         return Err(Error::builder(
@@ -91,6 +90,16 @@ impl Call<'_> {
         parts.limits.as_deref().unwrap_or(&self.session.limits)
     }
 
+    fn outgoing<'b>(&self, parts: &'b Parts) -> Outgoing<'b>
+    where
+        Self: 'b,
+    {
+        Outgoing {
+            session: self.session_headers.then_some(&self.session.headers),
+            parts,
+        }
+    }
+
     /// One request and the head of its response.
     async fn exchange(
         &mut self,
@@ -98,7 +107,8 @@ impl Call<'_> {
         idempotent: bool,
         now: Instant,
     ) -> Result<Answer, Error> {
-        let close_asked = self.check(parts)?;
+        let outgoing = self.outgoing(parts);
+        let close_asked = outgoing.check()?;
         let mut lease = self
             .session
             .pool
@@ -116,9 +126,7 @@ impl Call<'_> {
             }
             if !reused {
                 let connector = &self.session.connector;
-                let conn = connector
-                    .connect(&parts.url, &self.clock, self.runtime)
-                    .await?;
+                let conn = connector.connect(&parts.url, &self.clock).await?;
                 lease.put(conn);
             }
             lease.begin();
@@ -127,7 +135,7 @@ impl Call<'_> {
             };
             let mut separate_body = Bytes::new();
             conn.start(|output| {
-                self.write_head(output, parts);
+                outgoing.write(output);
                 match &parts.body {
                     Some(body) if body.len() > COPIED_BODY => separate_body = body.clone(),
                     Some(body) => output.extend_from_slice(body),
@@ -165,121 +173,8 @@ impl Call<'_> {
         }
     }
 
-    /// Looks for mistakes before any IO. Returns whether the connection is to be closed afterwards.
-    fn check(&self, parts: &Parts) -> Result<bool, Error> {
-        let (mut hosts, mut lengths, mut close) = (0, 0, false);
-        let own = match self.session_headers {
-            true => Some(&self.session.headers),
-            false => None,
-        };
-        for (headers, overridden) in [(own, Some(&parts.headers)), (Some(&parts.headers), None)] {
-            let Some(headers) = headers else { continue };
-            for (name, value) in headers.iter_bytes() {
-                if overridden.is_some_and(|other| other.contains(name)) {
-                    continue;
-                }
-                match name.len() {
-                    4 if name.eq_ignore_ascii_case("host") => hosts += 1,
-                    10 if name.eq_ignore_ascii_case("connection") => {
-                        close |= crate::proto::list(value)
-                            .any(|token| token.eq_ignore_ascii_case(b"close"));
-                    }
-                    14 if name.eq_ignore_ascii_case("content-length") => {
-                        lengths += 1;
-                        let length = parts.body.as_ref().map_or(0, Bytes::len);
-                        let given = std::str::from_utf8(value)
-                            .ok()
-                            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-                        if given.and_then(|text| text.parse().ok()) != Some(length) {
-                            return Err(InvalidRequest::ContradictingLength.into());
-                        }
-                    }
-                    17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                        return Err(InvalidRequest::TransferEncoding.into());
-                    }
-                    _ => {}
-                }
-            }
-        }
-        if hosts > 1 || lengths > 1 {
-            return Err(InvalidRequest::Repeated.into());
-        }
-        if !parts
-            .url
-            .path()
-            .bytes()
-            .chain(parts.url.query().unwrap_or("").bytes())
-            .all(|byte| byte.is_ascii_graphic())
-        {
-            return Err(InvalidRequest::Target.into());
-        }
-        Ok(close)
-    }
-
-    /// Writes the request line and the fields: the defaults, then the session's, then the call's.
-    fn write_head(&self, output: &mut Vec<u8>, parts: &Parts) {
-        let own = &parts.headers;
-        let empty = Headers::new();
-        let session = if self.session_headers {
-            &self.session.headers
-        } else {
-            &empty
-        };
-        let left_out = |name: &str| {
-            parts
-                .without
-                .iter()
-                .any(|other| other.eq_ignore_ascii_case(name))
-        };
-        let set = |name: &str| own.contains(name) || session.contains(name) || left_out(name);
-
-        // The target was checked.
-        let _ = encode::request_line(output, &parts.method, parts.url.path(), parts.url.query());
-        if !own.contains("host") && !session.contains("host") {
-            host(output, &parts.url);
-        }
-        if !set("user-agent") {
-            encode::field(output, "User-Agent", USER_AGENT.as_bytes());
-        }
-        if !set("accept") {
-            encode::field(output, "Accept", b"*/*");
-        }
-        if let Some(accepted) = ContentDecoder::ACCEPTED
-            && !set("accept-encoding")
-        {
-            encode::field(output, "Accept-Encoding", accepted.as_bytes());
-        }
-        let framing = |name: &str| name.eq_ignore_ascii_case("content-length");
-        for (name, value) in session.iter_bytes() {
-            if !own.contains(name) && !left_out(name) && !framing(name) {
-                encode::field(output, name, value);
-            }
-        }
-        for (name, value) in own.iter_bytes() {
-            if !framing(name) {
-                encode::field(output, name, value);
-            }
-        }
-        if let Some(content_type) = parts.content_type
-            && !set("content-type")
-        {
-            encode::field(output, "Content-Type", content_type.as_bytes());
-        }
-        let length = match &parts.body {
-            Some(body) => Some(body.len()),
-            None if has_body_by_nature(&parts.method) => Some(0),
-            None if own.contains("content-length") => Some(0),
-            None => None,
-        };
-        if let Some(length) = length {
-            let mut digits = itoa::Buffer::new();
-            encode::field(output, "Content-Length", digits.format(length).as_bytes());
-        }
-        output.extend_from_slice(b"\r\n");
-    }
-
     /// Makes the response, with its body if that is here already.
-    fn finish(self, answer: Answer, parts: Parts) -> Result<Response, Error> {
+    fn finish(self, answer: Answer, parts: Box<Parts>) -> Result<Response, Error> {
         let Answer {
             mut head,
             mut lease,
@@ -355,9 +250,9 @@ impl Call<'_> {
     async fn follow(
         &mut self,
         answer: Answer,
-        mut parts: Parts,
+        mut parts: Box<Parts>,
         target: Url,
-    ) -> Result<Parts, Error> {
+    ) -> Result<Box<Parts>, Error> {
         let Answer {
             head,
             mut lease,
@@ -372,7 +267,7 @@ impl Call<'_> {
             None => return Err(crate::body::lost()),
         };
         let limits = self.limits(&parts).clone();
-        let clock = Clock::new(crate::Timeouts::none(), Instant::now());
+        let clock = self.clock.clone();
         Box::new(Live::new(lease, exchange, clock, None, limits))
             .drain()
             .await;
@@ -431,22 +326,6 @@ fn is_stale(failure: &Failure, idempotent: bool) -> bool {
     failure.broken && !failure.answered && (idempotent || !failure.sent)
 }
 
-fn host(output: &mut Vec<u8>, url: &Url) {
-    output.extend_from_slice(b"Host: ");
-    // Brackets and punycode are part of it already.
-    output.extend_from_slice(url.host_str().unwrap_or_default().as_bytes());
-    // None for the default port of the scheme.
-    if let Some(port) = url.port() {
-        output.push(b':');
-        output.extend_from_slice(itoa::Buffer::new().format(port).as_bytes());
-    }
-    output.extend_from_slice(b"\r\n");
-}
-
-fn has_body_by_nature(method: &Method) -> bool {
-    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
-}
-
 /// The idle time that the server announced, less a second for the way of the next request.
 fn keep_alive(headers: &Headers) -> Option<Duration> {
     let value = headers.get_bytes("keep-alive")?;
@@ -459,6 +338,5 @@ fn keep_alive(headers: &Headers) -> Option<Duration> {
     })
 }
 
-const USER_AGENT: &str = concat!("reqivo/", env!("CARGO_PKG_VERSION"));
 /// Bodies up to this size are copied behind the head, so that one write sends both.
 const COPIED_BODY: usize = 16 * 1024;

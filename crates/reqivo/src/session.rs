@@ -16,6 +16,7 @@ use crate::redirect::RedirectPolicy;
 use crate::request::RequestBuilder;
 use crate::response::Response;
 use crate::timeouts::Timeouts;
+use crate::url_text::{IntoUrl, Resolver};
 
 /// An HTTP client: settings and a pool of connections. Cloning is cheap and shares both.
 ///
@@ -36,7 +37,7 @@ use crate::timeouts::Timeouts;
 pub struct Session(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) base_url: Option<Url>,
+    pub(crate) resolver: Resolver,
     pub(crate) headers: Headers,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
@@ -107,7 +108,7 @@ impl Session {
     /// A relative URL is resolved against the base URL of the session.
     #[blocking(wrap = crate::blocking::RequestBuilder)]
     pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
-        let url = url.into_url(self.0.base_url.as_ref());
+        let url = url.into_url(&self.0.resolver);
         RequestBuilder::new(self.clone(), method, url)
     }
 
@@ -166,7 +167,7 @@ impl Default for Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("base_url", &self.0.base_url.as_ref().map(Url::as_str))
+            .field("base_url", &self.0.resolver.base().map(Url::as_str))
             .field("headers", &self.0.headers)
             .field("timeouts", &self.0.timeouts)
             .finish_non_exhaustive()
@@ -196,7 +197,7 @@ impl SessionBuilder {
     /// after `.../api/v1` it is `.../api/users`.
     pub fn base_url(self, url: impl IntoUrl) -> Self {
         self.change(|this| {
-            this.base_url = Some(url.into_url(None)?);
+            this.base_url = Some(url.into_url(&Resolver::default())?);
             Ok(())
         })
     }
@@ -306,7 +307,7 @@ impl SessionBuilder {
 
     fn assemble(self) -> Session {
         Session(Arc::new(Inner {
-            base_url: self.base_url,
+            resolver: Resolver::new(self.base_url),
             headers: self.headers,
             timeouts: self.timeouts,
             limits: self.limits,
@@ -316,56 +317,4 @@ impl SessionBuilder {
             connector: self.connector,
         }))
     }
-}
-
-/// What can name the address of a request: text, or a [`Url`].
-pub trait IntoUrl: sealed::Sealed {
-    /// Resolves the address, against the base if it is relative.
-    #[doc(hidden)]
-    fn into_url(self, base: Option<&Url>) -> Result<Url, Error>;
-}
-
-impl IntoUrl for &str {
-    fn into_url(self, base: Option<&Url>) -> Result<Url, Error> {
-        Ok(match base {
-            Some(base) => base.join(self)?,
-            None => Url::parse(self)?,
-        })
-    }
-}
-
-impl IntoUrl for String {
-    fn into_url(self, base: Option<&Url>) -> Result<Url, Error> {
-        self.as_str().into_url(base)
-    }
-}
-
-impl IntoUrl for &String {
-    fn into_url(self, base: Option<&Url>) -> Result<Url, Error> {
-        self.as_str().into_url(base)
-    }
-}
-
-impl IntoUrl for Url {
-    fn into_url(self, _: Option<&Url>) -> Result<Url, Error> {
-        Ok(self)
-    }
-}
-
-impl IntoUrl for &Url {
-    fn into_url(self, _: Option<&Url>) -> Result<Url, Error> {
-        Ok(self.clone())
-    }
-}
-
-mod sealed {
-    /// Keeps the trait open for additions.
-    #[expect(unnameable_types, reason = "only this crate implements it")]
-    pub trait Sealed {}
-
-    impl Sealed for &str {}
-    impl Sealed for String {}
-    impl Sealed for &String {}
-    impl Sealed for url::Url {}
-    impl Sealed for &url::Url {}
 }

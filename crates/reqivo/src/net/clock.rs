@@ -8,7 +8,7 @@ use crate::timeouts::Timeouts;
 /// The time limits of one call while it runs.
 ///
 /// At most one timer is armed at a time, and only when a read or write would block.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Clock {
     pub(crate) started: Instant,
     total: Option<(Instant, Duration)>,

@@ -22,6 +22,8 @@ pub(crate) struct Conn {
     timer: Option<Timer>,
     read_size: usize,
     pub(crate) runtime: runtime::Id,
+    /// Whether that runtime turns by itself, so that it can run a task between requests.
+    pub(crate) runtime_turns: bool,
     pub(crate) remote: SocketAddr,
     pub(crate) created: Instant,
     /// When the pool closes it; set when it becomes idle.
@@ -39,7 +41,7 @@ struct Timer {
 }
 
 impl Conn {
-    pub(crate) fn new(stream: Stream, remote: SocketAddr, runtime: runtime::Id) -> Self {
+    pub(crate) fn new(stream: Stream, remote: SocketAddr, runtime: &runtime::Handle) -> Self {
         Self {
             stream,
             input: BytesMut::new(),
@@ -47,7 +49,8 @@ impl Conn {
             written: 0,
             timer: None,
             read_size: MIN_READ,
-            runtime,
+            runtime: runtime.id(),
+            runtime_turns: runtime.runtime_flavor() == runtime::RuntimeFlavor::MultiThread,
             remote,
             created: Instant::now(),
             expires: None,

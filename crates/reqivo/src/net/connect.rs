@@ -32,7 +32,6 @@ impl Connector {
         &'a self,
         url: &'a Url,
         clock: &'a Clock,
-        runtime: runtime::Id,
     ) -> Pin<Box<dyn Future<Output = Result<Conn, Error>> + Send + 'a>> {
         Box::pin(async move {
             let expiry = clock.phase(TimeLimit::Connect);
@@ -69,7 +68,7 @@ impl Connector {
                 "https" => return Err(Error::builder("https needs the feature `tls`")),
                 _ => Stream::Plain(socket),
             };
-            Ok(Conn::new(stream, remote, runtime))
+            Ok(Conn::new(stream, remote, &runtime::Handle::current()))
         })
     }
 

@@ -59,6 +59,19 @@ pub fn check_value(value: &[u8]) -> Result<&[u8], InvalidRequest> {
     }
 }
 
+/// Checks that a request target holds visible ASCII only.
+///
+/// # Errors
+///
+/// When it holds anything else.
+pub fn check_target(path: &str, query: Option<&str>) -> Result<(), InvalidRequest> {
+    let visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    match visible(path) && query.is_none_or(visible) {
+        true => Ok(()),
+        false => Err(InvalidRequest::Target),
+    }
+}
+
 /// Writes the request line: method, target, `HTTP/1.1`.
 ///
 /// An empty target becomes `/`.
@@ -72,10 +85,7 @@ pub fn request_line(
     path: &str,
     query: Option<&str>,
 ) -> Result<(), InvalidRequest> {
-    let visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    if !visible(path) || !query.is_none_or(visible) {
-        return Err(InvalidRequest::Target);
-    }
+    check_target(path, query)?;
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
     if !path.starts_with('/') && path != "*" {
@@ -91,8 +101,8 @@ pub fn request_line(
 }
 
 /// Writes one field line. The name and value must have been checked.
-pub fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
+pub fn field(out: &mut Vec<u8>, name: impl AsRef<[u8]>, value: &[u8]) {
+    out.extend_from_slice(name.as_ref());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");

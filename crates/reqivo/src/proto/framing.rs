@@ -33,18 +33,18 @@ impl Framing {
         let mut codings = Codings::default();
         let mut close = false;
         let mut keep_alive = false;
-        for (name, value) in head.headers.iter_bytes() {
+        for (name, value) in head.headers.raw() {
             match name.len() {
-                10 if name.eq_ignore_ascii_case("connection") => {
+                10 if name.eq_ignore_ascii_case(b"connection") => {
                     for token in list(value) {
                         close |= token.eq_ignore_ascii_case(b"close");
                         keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
                     }
                 }
-                14 if name.eq_ignore_ascii_case("content-length") => {
+                14 if name.eq_ignore_ascii_case(b"content-length") => {
                     lengths(value, &mut content_length);
                 }
-                17 if name.eq_ignore_ascii_case("transfer-encoding") => codings.add(value),
+                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => codings.add(value),
                 _ => {}
             }
         }

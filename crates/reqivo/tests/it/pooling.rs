@@ -273,3 +273,16 @@ fn outside_of_a_runtime_the_error_says_so() {
         "{error}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn on_a_runtime_that_turns_by_itself_expired_connections_are_closed_without_a_call() {
+    let _watchdog = Watchdog::start();
+    let server = Server::start(|_| Reply::ok("x"));
+    let session = session(PoolConfig::default().idle_time(Duration::from_millis(50)));
+    for _ in 0..2 {
+        get(&session, &server.url("/")).await;
+        tokio::task::block_in_place(|| server.wait_until_idle());
+    }
+    let stats = session.pool_stats();
+    assert_eq!((stats.open, stats.closed_expired, stats.created), (0, 2, 2));
+}

@@ -1,0 +1,144 @@
+use bytes::Bytes;
+use http::Method;
+use url::Url;
+
+use crate::content::ContentDecoder;
+use crate::error::Error;
+use crate::headers::Headers;
+use crate::proto::encode::{self, InvalidRequest};
+use crate::request::Parts;
+
+/// The head of a request: what the session and the call say, put together.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    /// The session's own fields, unless they are among those of the call already.
+    pub(crate) session: Option<&'a Headers>,
+    pub(crate) parts: &'a Parts,
+}
+
+impl Outgoing<'_> {
+    /// Looks for mistakes before any IO. Returns whether the connection is to be closed afterwards.
+    pub(crate) fn check(&self) -> Result<bool, Error> {
+        let (mut hosts, mut lengths, mut close) = (0, 0, false);
+        for (name, value) in self.fields() {
+            match name.len() {
+                4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
+                10 if name.eq_ignore_ascii_case(b"connection") => {
+                    close |=
+                        crate::proto::list(value).any(|token| token.eq_ignore_ascii_case(b"close"));
+                }
+                14 if is_length(name) => {
+                    lengths += 1;
+                    let length = self.parts.body.as_ref().map_or(0, Bytes::len);
+                    let given = std::str::from_utf8(value)
+                        .ok()
+                        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+                    if given.and_then(|text| text.parse().ok()) != Some(length) {
+                        return Err(InvalidRequest::ContradictingLength.into());
+                    }
+                }
+                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                    return Err(InvalidRequest::TransferEncoding.into());
+                }
+                _ => {}
+            }
+        }
+        if hosts > 1 || lengths > 1 {
+            return Err(InvalidRequest::Repeated.into());
+        }
+        encode::check_target(self.parts.url.path(), self.parts.url.query())?;
+        Ok(close)
+    }
+
+    /// Writes the request line and the fields: the defaults, then the session's, then the call's.
+    pub(crate) fn write(&self, output: &mut Vec<u8>) {
+        let parts = self.parts;
+        // The target was checked.
+        let _ = encode::request_line(output, &parts.method, parts.url.path(), parts.url.query());
+        if !self.has("host") {
+            host(output, &parts.url);
+        }
+        if self.wants("user-agent") {
+            encode::field(output, "User-Agent", USER_AGENT.as_bytes());
+        }
+        if self.wants("accept") {
+            encode::field(output, "Accept", b"*/*");
+        }
+        if let Some(accepted) = ContentDecoder::ACCEPTED
+            && self.wants("accept-encoding")
+        {
+            encode::field(output, "Accept-Encoding", accepted.as_bytes());
+        }
+        for (name, value) in self.fields() {
+            if !is_length(name) {
+                encode::field(output, name, value);
+            }
+        }
+        if let Some(content_type) = parts.content_type
+            && self.wants("content-type")
+        {
+            encode::field(output, "Content-Type", content_type.as_bytes());
+        }
+        let length = match &parts.body {
+            Some(body) => Some(body.len()),
+            None if has_body_by_nature(&parts.method) || self.has("content-length") => Some(0),
+            None => None,
+        };
+        if let Some(length) = length {
+            let mut digits = itoa::Buffer::new();
+            encode::field(output, "Content-Length", digits.format(length).as_bytes());
+        }
+        output.extend_from_slice(b"\r\n");
+    }
+
+    /// The fields of the session that the call does not replace or leave out, then those of the call.
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let own = &self.parts.headers;
+        let session = self.session.into_iter().flat_map(Headers::raw);
+        session
+            .filter(|(name, _)| !own.has(name) && !self.is_left_out(name))
+            .chain(own.raw())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let name = name.as_bytes();
+        self.parts.headers.has(name)
+            || self
+                .session
+                .is_some_and(|session| session.has(name) && !self.is_left_out(name))
+    }
+
+    /// Whether a default of this name is to be sent.
+    fn wants(&self, name: &str) -> bool {
+        !self.has(name) && !self.is_left_out(name.as_bytes())
+    }
+
+    fn is_left_out(&self, name: &[u8]) -> bool {
+        self.parts
+            .without
+            .iter()
+            .any(|other| other.as_bytes().eq_ignore_ascii_case(name))
+    }
+}
+
+fn is_length(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"content-length")
+}
+
+fn has_body_by_nature(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+fn host(output: &mut Vec<u8>, url: &Url) {
+    output.extend_from_slice(b"Host: ");
+    // Brackets and punycode are part of it already.
+    output.extend_from_slice(url.host_str().unwrap_or_default().as_bytes());
+    // None for the default port of the scheme.
+    if let Some(port) = url.port() {
+        output.push(b':');
+        output.extend_from_slice(itoa::Buffer::new().format(port).as_bytes());
+    }
+    output.extend_from_slice(b"\r\n");
+}
+
+const USER_AGENT: &str = concat!("reqivo/", env!("CARGO_PKG_VERSION"));

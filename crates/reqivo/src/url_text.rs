@@ -1,0 +1,187 @@
+use std::sync::OnceLock;
+
+use url::Url;
+
+use crate::error::Error;
+
+/// What can name the address of a request: text, or a [`Url`].
+pub trait IntoUrl: sealed::Sealed {
+    /// Resolves the address, against the base if it is relative.
+    #[doc(hidden)]
+    fn into_url(self, resolver: &Resolver) -> Result<Url, Error>;
+}
+
+impl IntoUrl for &str {
+    fn into_url(self, resolver: &Resolver) -> Result<Url, Error> {
+        resolver.resolve(self)
+    }
+}
+
+impl IntoUrl for String {
+    fn into_url(self, resolver: &Resolver) -> Result<Url, Error> {
+        resolver.resolve(&self)
+    }
+}
+
+impl IntoUrl for &String {
+    fn into_url(self, resolver: &Resolver) -> Result<Url, Error> {
+        resolver.resolve(self)
+    }
+}
+
+impl IntoUrl for Url {
+    fn into_url(self, _: &Resolver) -> Result<Url, Error> {
+        Ok(self)
+    }
+}
+
+impl IntoUrl for &Url {
+    fn into_url(self, _: &Resolver) -> Result<Url, Error> {
+        Ok(self.clone())
+    }
+}
+
+mod sealed {
+    /// Keeps the trait open for additions.
+    #[expect(unnameable_types, reason = "only this crate implements it")]
+    pub trait Sealed {}
+
+    impl Sealed for &str {}
+    impl Sealed for String {}
+    impl Sealed for &String {}
+    impl Sealed for url::Url {}
+    impl Sealed for &url::Url {}
+}
+
+/// Turns text into URLs.
+///
+/// Most of the work of parsing a URL goes into its host, and most sessions talk to one. So the first origin is
+/// remembered as it was spelled, and a URL that starts the same is only parsed from its path on.
+#[derive(Debug, Default)]
+#[expect(unnameable_types, reason = "only this crate calls `IntoUrl::into_url`")]
+pub struct Resolver {
+    base: Option<Url>,
+    first: OnceLock<Origin>,
+}
+
+#[derive(Debug)]
+struct Origin {
+    /// Scheme and authority as they were spelled.
+    text: Box<str>,
+    url: Url,
+}
+
+impl Resolver {
+    pub(crate) fn new(base: Option<Url>) -> Self {
+        Self {
+            base,
+            first: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn base(&self) -> Option<&Url> {
+        self.base.as_ref()
+    }
+
+    fn resolve(&self, text: &str) -> Result<Url, Error> {
+        if let Some(origin) = self.first.get()
+            && let Some(rest) = text.strip_prefix(&*origin.text)
+            && is_plain_path(rest)
+        {
+            return Ok(origin.url.join(rest)?);
+        }
+        let url = match &self.base {
+            Some(base) => base.join(text)?,
+            None => Url::parse(text)?,
+        };
+        if self.first.get().is_none()
+            && let Some(origin) = Origin::of(text, &url)
+        {
+            // Whoever is first, all are right.
+            drop(self.first.set(origin));
+        }
+        Ok(url)
+    }
+}
+
+impl Origin {
+    /// The origin of a URL, if the text spells it plainly.
+    fn of(text: &str, url: &Url) -> Option<Self> {
+        let authority = text.find("://")? + 3;
+        let length = authority + text.get(authority..)?.find('/')?;
+        let (origin, rest) = text.split_at_checked(length)?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+        let scheme = matches!(&origin[..authority], "http://" | "https://");
+        if !scheme || !origin.bytes().skip(authority).all(plain) || !is_plain_path(rest) {
+            return None;
+        }
+        let mut url = url.clone();
+        url.set_path("/");
+        url.set_query(None);
+        url.set_fragment(None);
+        Some(Self {
+            text: origin.into(),
+            url,
+        })
+    }
+}
+
+/// Whether this is a path that cannot be taken for something else when it is resolved on its own: no second
+/// slash at the start (a host would follow), nothing that parsing removes or takes for a slash.
+fn is_plain_path(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first() == Some(&b'/')
+        && bytes.get(1) != Some(&b'/')
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && *byte != b'\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn remembering_the_origin_changes_no_url(
+            origin in r"https?://([a-z0-9.-]{1,9}|\[::1\]|127\.0\.0\.1|EXAMPLE\.org|a@b|\u{e4}\.de)(:[0-9]{0,5})?",
+            rests in proptest::collection::vec(r"([/?#\\@:. a-c%\t\n2\u{e4}]|\.\./){0,9}", 1..6),
+        ) {
+            let resolver = Resolver::default();
+            let first = format!("{origin}/first?x#y");
+            prop_assert_eq!(resolver.resolve(&first).ok(), Url::parse(&first).ok());
+            for rest in rests {
+                let text = format!("{origin}{rest}");
+                prop_assert_eq!(resolver.resolve(&text).ok(), Url::parse(&text).ok(), "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_origin_is_remembered_when_it_is_spelled_plainly() {
+        let remembers = |text: &str| {
+            let resolver = Resolver::default();
+            drop(resolver.resolve(text));
+            resolver.first.get().map(|origin| origin.text.to_string())
+        };
+        assert_eq!(
+            remembers("http://127.0.0.1:80/a").as_deref(),
+            Some("http://127.0.0.1:80")
+        );
+        assert_eq!(
+            remembers("https://Example.org/").as_deref(),
+            Some("https://Example.org")
+        );
+        for text in [
+            "http://user@host/",
+            "http://host",
+            "http://h%6fst/",
+            "http:host/",
+            "ftp://host/",
+        ] {
+            assert_eq!(remembers(text), None, "{text}");
+        }
+    }
+}
