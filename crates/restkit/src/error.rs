@@ -522,8 +522,8 @@ pub struct ErrorDetails {
 pub trait ErrorDecoder: Send + Sync + 'static {
     /// Returns what the response says about the failure.
     ///
-    /// Must not fail: a body that is not understood gives empty details. The client adds the first
-    /// 500 characters of the body as the message if the decoder finds none.
+    /// Must not fail: a body that is not understood gives empty details. For a body that is not
+    /// JSON, the client takes its first 500 characters as the message if the decoder finds none.
     fn decode(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails;
 }
 

@@ -14,10 +14,13 @@
 //!     .quota(Quota::per_second(10))
 //!     .quota(Quota::per_minute(100).burst(300));
 //! ```
+//!
+//! Clones and views of a client share its quotas. Clients that are made apart, but whom the service
+//! counts together, share a [`RateLimiter`].
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -104,9 +107,23 @@ impl RateLimits {
         self.on_loopback = on;
         self
     }
+}
 
-    pub(crate) fn hold_on_loopback(&self) -> bool {
-        self.on_loopback
+/// Quotas at work, to be shared by several clients. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct RateLimiter {
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) on_loopback: bool,
+}
+
+impl RateLimiter {
+    /// Puts limits to work, with full bursts.
+    #[must_use]
+    pub fn new(limits: &RateLimits) -> Self {
+        Self {
+            limiter: Arc::new(Limiter::new(limits)),
+            on_loopback: limits.on_loopback,
+        }
     }
 }
 
@@ -120,7 +137,8 @@ pub(crate) struct TooLong {
 
 /// The quotas at work.
 pub(crate) struct Limiter {
-    epoch: Instant,
+    /// The moment of the first request, from which times are counted.
+    epoch: OnceLock<Instant>,
     state: Mutex<State>,
 }
 
@@ -156,7 +174,7 @@ enum Step {
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: &RateLimits, now: Instant) -> Self {
+    fn new(limits: &RateLimits) -> Self {
         let buckets = limits
             .quotas
             .iter()
@@ -167,7 +185,7 @@ impl Limiter {
             })
             .collect();
         Self {
-            epoch: now,
+            epoch: OnceLock::new(),
             state: Mutex::new(State {
                 buckets,
                 not_before: 0,
@@ -180,9 +198,9 @@ impl Limiter {
         }
     }
 
-    /// Lets no request start before `until`.
-    pub(crate) fn hold(&self, until: Instant) {
-        let until = self.at(until);
+    /// Lets no request start before `delay` from now.
+    pub(crate) fn hold(&self, now: Instant, delay: Duration) {
+        let until = self.at(now).saturating_add(nanos(delay));
         let mut state = self.lock();
         state.not_before = state.not_before.max(until);
     }
@@ -252,7 +270,7 @@ impl Limiter {
         deadline: Option<Instant>,
     ) -> Result<Duration, TooLong> {
         let wait = Duration::from_nanos(until.saturating_sub(self.at(now)));
-        if deadline.is_some_and(|deadline| now + wait > deadline) {
+        if deadline.is_some_and(|deadline| wait > deadline.saturating_duration_since(now)) {
             let held = self.lock().not_before >= until;
             return Err(TooLong { wait, held });
         }
@@ -260,7 +278,8 @@ impl Limiter {
     }
 
     fn at(&self, moment: Instant) -> u64 {
-        nanos(moment.saturating_duration_since(self.epoch))
+        let epoch = *self.epoch.get_or_init(|| moment);
+        nanos(moment.saturating_duration_since(epoch))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -12,7 +12,7 @@ use super::{Client, Shared, View, header};
 use crate::clock::{Clock, TokioClock};
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorDecoder, JsonErrorDecoder};
-use crate::rate_limit::{Limiter, RateLimits};
+use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::request::base_url;
 use crate::retry::{Jitter, Purse, RetryPolicy};
 use crate::transport::Transport;
@@ -40,7 +40,7 @@ pub struct ClientBuilder {
     credentials: Option<Arc<dyn Credentials>>,
     origins: Vec<String>,
     retry: RetryPolicy,
-    limits: RateLimits,
+    limiter: RateLimiter,
     concurrency: Option<usize>,
     max_body: Option<usize>,
     headers: Vec<(String, String)>,
@@ -59,7 +59,7 @@ impl ClientBuilder {
             credentials: None,
             origins: Vec::new(),
             retry: RetryPolicy::default(),
-            limits: RateLimits::default(),
+            limiter: RateLimiter::new(&RateLimits::default()),
             concurrency: None,
             max_body: Some(64 * 1024 * 1024),
             headers: Vec::new(),
@@ -102,8 +102,13 @@ impl ClientBuilder {
     }
 
     /// Sets the rate limits.
-    pub fn rate_limits(mut self, limits: RateLimits) -> Self {
-        self.limits = limits;
+    pub fn rate_limits(self, limits: RateLimits) -> Self {
+        self.rate_limiter(RateLimiter::new(&limits))
+    }
+
+    /// Sets rate limits that are shared with other clients.
+    pub fn rate_limiter(mut self, limiter: RateLimiter) -> Self {
+        self.limiter = limiter;
         self
     }
 
@@ -172,13 +177,11 @@ impl ClientBuilder {
             Some(transport) => transport,
             None => default_transport()?,
         };
-        let limiter = Limiter::new(&self.limits, self.clock.now());
         Ok(Client {
             shared: Arc::new(Shared {
                 transport,
                 credentials: self.credentials,
-                limiter,
-                limits_on_loopback: self.limits.hold_on_loopback(),
+                limiter: self.limiter,
                 clock: self.clock,
                 purse: Purse::new(self.retry.shared_budget().copied()),
                 retry: self.retry.clone(),
@@ -209,7 +212,7 @@ impl fmt::Debug for ClientBuilder {
             )
             .field("origins", &self.origins.len())
             .field("retry", &self.retry)
-            .field("limits", &self.limits)
+            .field("limiter", &self.limiter)
             .finish_non_exhaustive()
     }
 }

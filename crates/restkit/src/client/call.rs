@@ -14,7 +14,7 @@ use url::{Host, Url};
 use super::{AuthContext, Shared, View, seconds};
 use crate::clock::within;
 use crate::credentials::{Credentials, Ticket};
-use crate::error::{Error, ErrorDecoder as _, ErrorDetails, ErrorKind, JsonErrorDecoder};
+use crate::error::{Error, ErrorDecoder as _, ErrorKind, JsonErrorDecoder};
 use crate::request::Request;
 use crate::response::Response;
 use crate::retry::{Verdict, verdict};
@@ -149,7 +149,13 @@ impl<'a> Call<'a> {
             let authorized_at = self.shared.clock.now();
             let (mut http, mut ticket) = self.authorized().await?;
             self.turn().await?;
-            if self.shared.clock.now() > authorized_at + STALE {
+            if self
+                .shared
+                .clock
+                .now()
+                .saturating_duration_since(authorized_at)
+                > STALE
+            {
                 (http, ticket) = self.authorized().await?;
             }
             if self.remaining().is_some_and(|left| left.is_zero()) {
@@ -214,9 +220,9 @@ impl<'a> Call<'a> {
         if !self.own_service {
             return Ok(());
         }
-        let quotas = self.shared.limits_on_loopback || !is_loopback(&self.prepared.url);
-        let turn = self
-            .shared
+        let limiter = &self.shared.limiter;
+        let quotas = limiter.on_loopback || !is_loopback(&self.prepared.url);
+        let turn = limiter
             .limiter
             .acquire(&*self.shared.clock, quotas, self.deadline)
             .await;
@@ -303,7 +309,7 @@ impl<'a> Call<'a> {
             Verdict::RateLimited => {
                 let delay = asked.unwrap_or_else(|| policy.delay(self.retries + 1, &shared.jitter));
                 if self.own_service {
-                    shared.limiter.hold(shared.clock.now() + delay);
+                    shared.limiter.limiter.hold(shared.clock.now(), delay);
                 }
                 let error = self.refused(ErrorKind::RateLimited, &response, asked);
                 if policy.retries_rate_limits() && self.retries < policy.retries() {
@@ -399,7 +405,7 @@ impl<'a> Call<'a> {
             JsonErrorDecoder.decode(status, response.headers(), body)
         };
         if details.message.is_none() {
-            details.message = plain_message(response.headers(), body, status, &details);
+            details.message = plain_message(response.headers(), body, status);
         }
         let kind = match details.kind {
             // What the vendor says about the kind does not make an unclear write clear.
@@ -473,13 +479,8 @@ fn kind_of(status: StatusCode) -> ErrorKind {
     }
 }
 
-/// Returns a message for a body that the decoder found none in: its start, or where a redirect leads.
-fn plain_message(
-    headers: &HeaderMap,
-    body: &[u8],
-    status: StatusCode,
-    details: &ErrorDetails,
-) -> Option<String> {
+/// Returns a message for a body that the decoder found none in: its start, unless it is JSON.
+fn plain_message(headers: &HeaderMap, body: &[u8], status: StatusCode) -> Option<String> {
     if status.is_redirection() {
         return Some(match headers.get(http::header::LOCATION) {
             Some(_) => "redirects are not followed".to_owned(),
@@ -487,7 +488,7 @@ fn plain_message(
         });
     }
     let is_json = body.first().is_some_and(|byte| matches!(byte, b'{' | b'['));
-    if body.is_empty() || (is_json && details.code.is_some()) {
+    if body.is_empty() || is_json {
         return status.canonical_reason().map(str::to_lowercase);
     }
     Some(masking::snippet(body))

@@ -17,7 +17,7 @@ use crate::credentials::Credentials;
 use crate::error::{Error, ErrorDecoder};
 use crate::masking;
 use crate::pagination::{PageStyle, Paginator};
-use crate::rate_limit::Limiter;
+use crate::rate_limit::RateLimiter;
 use crate::request::{Request, base_url};
 use crate::response::Response;
 use crate::retry::{Jitter, Purse, RetryPolicy};
@@ -49,8 +49,7 @@ pub(crate) struct Shared {
     /// The policy of token requests; a view may have another for its calls.
     retry: RetryPolicy,
     purse: Purse,
-    limiter: Limiter,
-    limits_on_loopback: bool,
+    limiter: RateLimiter,
     decoder: Arc<dyn ErrorDecoder>,
     jitter: Jitter,
     origins: Vec<Origin>,

@@ -186,11 +186,7 @@ impl RetryPolicy {
     pub fn delay_bound(&self, retry: u32) -> Duration {
         let steps = i32::try_from(retry.saturating_sub(1)).unwrap_or(i32::MAX);
         let bound = self.base.as_secs_f64() * self.factor.powi(steps);
-        if bound.is_finite() && bound < self.cap.as_secs_f64() {
-            Duration::from_secs_f64(bound)
-        } else {
-            self.cap
-        }
+        Duration::try_from_secs_f64(bound).map_or(self.cap, |bound| bound.min(self.cap))
     }
 
     /// Returns the delay before the given retry, counted from 1.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use proptest::prelude::*;
-use restkit::rate_limit::{Quota, RateLimits};
+use restkit::rate_limit::{Quota, RateLimiter, RateLimits};
 use restkit::transport::MockTransport;
 use restkit::{Client, ErrorKind, Request};
 use tokio::time::Instant;
@@ -192,6 +192,21 @@ async fn a_wait_beyond_the_deadline_is_not_begun() {
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert_eq!(begin.elapsed(), seconds(60));
     assert_eq!(mock.requests().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_made_apart_can_share_quotas() {
+    let starts = Starts::new();
+    let mock = starts.transport();
+    let limiter = RateLimiter::new(&RateLimits::new().quota(Quota::per_second(1)));
+    for _ in 0..3 {
+        let client = builder(&mock)
+            .rate_limiter(limiter.clone())
+            .build()
+            .unwrap();
+        client.send(Request::get("/x")).await.unwrap();
+    }
+    assert_eq!(starts.times(), [seconds(0), seconds(1), seconds(2)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,8 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue};
+use proptest::prelude::*;
 use restkit::retry::{RetryBudget, RetryPolicy};
 use restkit::transport::{MockTransport, Sent, TransportErrorKind as Kind};
 use restkit::{ErrorKind, Idempotency, Request};
@@ -235,4 +238,43 @@ async fn jitter_is_drawn_from_its_seed() {
     assert_eq!(first, waits(1).await);
     assert_ne!(first, waits(2).await);
     assert!(first < seconds(1 + 2 + 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_retry_after_is_survived() {
+    let mock = MockTransport::new().respond(429, &[("retry-after", "18446744073709551615")], "");
+    let client = builder(&mock)
+        .retry(policy().retry_after_cap(Duration::MAX))
+        .build()
+        .unwrap();
+    let request = || Request::get("/x").with_timeout(seconds(5));
+    assert!(client.send(request()).await.unwrap_err().is_rate_limited());
+    assert!(client.send(request()).await.unwrap_err().is_rate_limited());
+    assert_eq!(mock.requests().len(), 1);
+}
+
+proptest! {
+    #[test]
+    fn no_retry_after_exceeds_its_cap(value: Vec<u8>, cap: u32) {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = HeaderValue::from_bytes(&value) {
+            headers.insert(RETRY_AFTER, value);
+        }
+        let cap = Duration::from_millis(cap.into());
+        let policy = policy().retry_after_cap(cap);
+        let asked = policy.retry_after(&headers, SystemTime::now());
+        prop_assert!(asked.is_none_or(|asked| asked <= cap));
+    }
+
+    #[test]
+    fn bounds_never_shrink_and_never_exceed_the_cap(
+        base in any::<Duration>(),
+        factor in any::<f64>(),
+        cap in any::<Duration>(),
+        retry in 1_u32..,
+    ) {
+        let policy = RetryPolicy::new().base_delay(base).factor(factor).max_delay(cap);
+        prop_assert!(policy.delay_bound(retry) <= cap);
+        prop_assert!(policy.delay_bound(retry) <= policy.delay_bound(retry.saturating_add(1)));
+    }
 }
