@@ -146,6 +146,8 @@ isolated! {
         let ticks = heartbeat(&rt);
         ticks.recv().unwrap();
         rt.block_on(async {
+            // a keeper that was about to drive has noticed the call by now
+            tokio::time::sleep(Duration::from_millis(20)).await;
             let takeovers = rt.stats().keeper_takeovers;
             tokio::time::sleep(Duration::from_millis(100)).await;
             assert_eq!(rt.stats().keeper_takeovers, takeovers);

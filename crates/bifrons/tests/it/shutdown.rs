@@ -9,7 +9,7 @@ use std::time::Duration;
 use bifrons::{BlockingError, BlockingRuntime, Mode};
 
 use crate::isolated::isolated;
-use crate::support::{Drops, OnDrop, call, runtime, watchdog};
+use crate::support::{Drops, OnDrop, call, runtime, until, watchdog};
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(5);
@@ -87,27 +87,27 @@ fn the_report_counts_what_finished_and_what_was_dropped() {
     let _watchdog = watchdog();
     for rt in [runtime(), threaded()] {
         let drops = Drops::default();
-        let (told, done) = channel();
         let held = drops.counted();
+        let (closed, gate) = tokio::sync::watch::channel(false);
         rt.block_on(async move {
-            let (go, gate) = tokio::sync::oneshot::channel::<()>();
             tokio::spawn(async move {
                 let _held = held;
-                let _go = go;
                 pending::<()>().await;
             });
             for _ in 0..3 {
-                let told = told.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_millis(30)).await;
-                    told.send(()).unwrap();
-                });
+                let mut gate = gate.clone();
+                tokio::spawn(async move { gate.wait_for(|closed| *closed).await.map(|_| ()) });
             }
-            drop(gate);
         })
         .unwrap();
-        let report = rt.shutdown(Duration::from_millis(400));
-        assert_eq!(done.try_iter().count(), 3);
+        let report = thread::scope(|scope| {
+            scope.spawn(|| {
+                // once the shutdown has begun
+                until(|| rt.block_on(async {}).is_err());
+                closed.send(true).unwrap();
+            });
+            rt.shutdown(Duration::from_millis(500))
+        });
         assert_eq!(drops.count(), 1);
         assert_eq!((report.tasks_finished, report.tasks_aborted), (3, 1));
         assert!(report.keeper_joined);
@@ -259,7 +259,7 @@ fn an_external_runtime_outlives_the_shutdown() {
 #[cfg(target_os = "linux")]
 isolated! {
     fn the_threads_are_gone_after_a_shutdown() {
-        use crate::support::{threads, until};
+        use crate::support::threads;
         let before = threads();
         for make in [runtime, threaded] {
             let rt = make();
