@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use restkit::credentials::Oauth2ClientCredentials;
+use restkit::pagination::PageStyle;
 use restkit::retry::RetryPolicy;
 use restkit::{Client, ErrorKind, Request, blocking};
 use testkit::{Gate, Reply, Server, refused_addr};
@@ -188,4 +190,30 @@ async fn no_text_of_the_cause_shows_a_secret_of_the_url() {
         cause = source.source();
     }
     assert!(!texts.contains("hunter2"), "{texts}");
+}
+
+#[test]
+fn a_call_with_a_token_and_pages_fits_a_small_stack() {
+    let server = Server::start(|request| match request.path() {
+        "/token" => Reply::json(r#"{"access_token":"t","expires_in":3600}"#),
+        _ => Reply::json(r#"{"items":[1,2],"pages":{}}"#),
+    });
+    let credentials = Oauth2ClientCredentials::new(server.url("/token"), "id", "secret");
+    let client = blocking::Client::builder()
+        .base_url(server.url("/"))
+        .credentials(credentials)
+        .build()
+        .unwrap();
+    // What the blocking face promises: 256 KiB in debug builds, 64 KiB in release builds.
+    let size = if cfg!(debug_assertions) {
+        256 * 1024
+    } else {
+        64 * 1024
+    };
+    let list = client.paginate::<u32>(Request::get("/list"), PageStyle::key());
+    let small = std::thread::Builder::new()
+        .stack_size(size)
+        .spawn(move || list.collect::<Result<Vec<_>, _>>())
+        .unwrap();
+    assert_eq!(small.join().unwrap().unwrap(), [1, 2]);
 }
