@@ -14,24 +14,56 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use bifrons::BlockingRuntime;
+//! use bifrons::BlockingError;
 //!
 //! /// The implementation, async.
-//! async fn lookup(id: u32) -> String {
-//!     tokio::time::sleep(Duration::from_millis(1)).await;
-//!     format!("device {id}")
+//! #[derive(Clone, Debug)]
+//! pub struct Fleet;
+//!
+//! #[bifrons::dual(blocking = crate::blocking::Fleet, always)]
+//! impl Fleet {
+//!     /// Makes a client.
+//!     pub fn new() -> Self {
+//!         Self
+//!     }
+//!
+//!     /// Looks a device up.
+//!     pub async fn device(&self, id: u32) -> Result<String, BlockingError> {
+//!         tokio::time::sleep(Duration::from_millis(1)).await;
+//!         Ok(format!("device {id}"))
+//!     }
 //! }
 //!
-//! // the async face
-//! # let outer = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-//! # outer.block_on(async {
-//! assert_eq!(lookup(7).await, "device 7");
-//! # });
+//! /// The blocking face: the same methods, generated.
+//! pub mod blocking {
+//!     bifrons::blocking_type!(#[derive(Clone, Debug)] pub struct Fleet wraps crate::Fleet);
+//! }
 //!
-//! // the blocking face
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let outer = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! // from async code
+//! # outer.block_on(async {
+//! assert_eq!(Fleet::new().device(7).await?, "device 7");
+//! # Ok::<(), BlockingError>(())
+//! # })?;
+//!
+//! // from blocking code
+//! let fleet = blocking::Fleet::new();
+//! assert_eq!(fleet.device(7)?, "device 7");
+//! let limited = fleet.with_timeout(Duration::from_micros(1));
+//! assert!(limited.device(7).unwrap_err().is_timeout());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Underneath is a runtime that runs any future for a thread that blocks:
+//!
+//! ```
+//! use bifrons::BlockingRuntime;
+//!
 //! let rt = BlockingRuntime::shared()?;
-//! assert_eq!(rt.block_on(lookup(7))?, "device 7");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! assert_eq!(rt.block_on(async { 6 * 7 })?, 42);
+//! # Ok::<(), bifrons::BlockingError>(())
 //! ```
 //!
 //! # What a misplaced call does
