@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bifrons::dual;
+use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use restkit::{Record, Request, Response};
+use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 use crate::alerts::AlertApi;
@@ -50,7 +52,7 @@ struct Shared {
     rest: restkit::Client,
     whoami: OnceCell<Record<Whoami>>,
     /// Where tenants' data is, as far as it was asked for.
-    hosts: Mutex<HashMap<TenantId, Option<String>>>,
+    hosts: Mutex<HashMap<TenantId, String>>,
     /// Set with the first request: there may be connections from then on.
     used: AtomicBool,
 }
@@ -118,8 +120,10 @@ impl Client {
     pub async fn targets(&self) -> Result<Vec<Target>, Error> {
         let mut tenants = self.tenants().list().items();
         let mut targets = Vec::new();
-        while let Some(tenant) = futures_util::StreamExt::next(&mut tenants).await {
-            targets.push(Target::from(tenant?.value()));
+        while let Some(tenant) = tenants.next().await {
+            let tenant = tenant?;
+            self.learn(&tenant);
+            targets.push(Target::from(tenant.value()));
         }
         Ok(targets)
     }
@@ -197,8 +201,13 @@ pub(crate) enum Account {
 
 impl Client {
     /// Sends a request to where its route belongs.
-    pub(crate) async fn send(&self, route: &Route, request: Request) -> Result<Response, Error> {
-        self.scope(route.host).await?.send(route, request).await
+    pub(crate) async fn send(&self, route: &Route, request: Request) -> Result<Answer, Error> {
+        let scope = self.scope(route.host).await?;
+        let response = scope.send(route, request).await?;
+        Ok(Answer {
+            response,
+            tenant: scope.tenant,
+        })
     }
 
     pub(crate) async fn scope(&self, host: Host) -> Result<Scope, Error> {
@@ -243,8 +252,10 @@ impl Client {
 
     /// Remembers where tenants' data is.
     pub(crate) fn learn(&self, tenant: &Tenant) {
-        self.hosts()
-            .insert(tenant.id.clone(), tenant.api_host.clone());
+        // One that is not ready yet may be so later.
+        if let Some(host) = &tenant.api_host {
+            self.hosts().insert(tenant.id.clone(), host.clone());
+        }
     }
 
     async fn who(&self) -> Result<&Record<Whoami>, Error> {
@@ -339,7 +350,7 @@ impl Client {
     async fn host_of(&self, id: &TenantId, who: &Whoami) -> Result<String, Error> {
         let known = self.hosts().get(id).cloned();
         let host = match known {
-            Some(host) => host,
+            Some(host) => Some(host),
             None if account(who)? == Account::Tenant => None,
             None => {
                 Box::pin(self.tenants().get(id))
@@ -374,7 +385,7 @@ impl Client {
         }
     }
 
-    fn hosts(&self) -> MutexGuard<'_, HashMap<TenantId, Option<String>>> {
+    fn hosts(&self) -> MutexGuard<'_, HashMap<TenantId, String>> {
         self.shared
             .hosts
             .lock()
@@ -413,6 +424,35 @@ impl Scope {
         match &self.tenant {
             Some(tenant) => error.with_tenant(tenant),
             None => error,
+        }
+    }
+}
+
+/// The answer to a call; an error in reading it knows the tenant.
+pub(crate) struct Answer {
+    response: Response,
+    tenant: Option<TenantId>,
+}
+
+impl Answer {
+    pub(crate) fn body(&self) -> &[u8] {
+        self.response.body()
+    }
+
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.response.json().map_err(|error| self.explain(error))
+    }
+
+    pub(crate) fn json_opt<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+        self.response
+            .json_opt()
+            .map_err(|error| self.explain(error))
+    }
+
+    fn explain(&self, error: restkit::Error) -> Error {
+        match &self.tenant {
+            Some(tenant) => Error::from(error).with_tenant(tenant),
+            None => error.into(),
         }
     }
 }

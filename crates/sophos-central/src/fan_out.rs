@@ -8,11 +8,10 @@ use std::task::{Context, Poll};
 
 use bifrons::BlockingError;
 use futures_core::Stream;
-use serde::de::DeserializeOwned;
 use tracing::warn;
 
 use crate::error::Error;
-use crate::list::{Items, Listing};
+use crate::list::{Items, ListItem, Listing};
 use crate::progress::Progress;
 use crate::tenants::Target;
 
@@ -141,7 +140,7 @@ struct Active<T> {
 // Items are only moved in and out, never pinned.
 impl<T> Unpin for Across<T> {}
 
-impl<T: DeserializeOwned + Send + 'static> Across<T> {
+impl<T: ListItem> Across<T> {
     pub(crate) fn new(listing: Listing, tenants: impl IntoIterator<Item = Target>) -> Self {
         let progress = listing.progress();
         let refused = listing.refused();
@@ -191,7 +190,7 @@ impl<T: DeserializeOwned + Send + 'static> Across<T> {
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static> Active<T> {
+impl<T: ListItem> Active<T> {
     /// Fetches a page if none is at hand.
     fn poll_page(&mut self, context: &mut Context<'_>) {
         while self.buffer.is_empty()
@@ -239,7 +238,7 @@ impl<T> Across<T> {
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static> Stream for Across<T> {
+impl<T: ListItem> Stream for Across<T> {
     type Item = Result<TenantItem<T>, TenantFailure>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -305,9 +304,7 @@ impl<T> fmt::Debug for Across<T> {
 }
 
 /// Collects everything.
-pub(crate) async fn gather<T: DeserializeOwned + Send + 'static>(
-    mut across: Across<T>,
-) -> Result<Gathered<T>, Error> {
+pub(crate) async fn gather<T: ListItem>(mut across: Across<T>) -> Result<Gathered<T>, Error> {
     let mut gathered = Gathered {
         items: Vec::new(),
         failures: Vec::new(),

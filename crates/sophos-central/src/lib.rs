@@ -73,7 +73,7 @@ pub use crate::config::{Config, RateLimit};
 pub use crate::error::{Error, ErrorKind, UnknownValue};
 pub use crate::fan_out::{Across, Gathered, TenantFailure, TenantItem};
 pub use crate::id::{AlertId, EndpointId, TenantId};
-pub use crate::list::{Items, Page, Pages, RawItem};
+pub use crate::list::{Items, ListItem, Page, Pages, RawItem};
 pub use crate::params::View;
 pub use crate::progress::Progress;
 pub use crate::raw::RawList;

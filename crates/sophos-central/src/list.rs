@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use restkit::pagination::{PageInfo, PageStyle, Paginator, Position};
-use restkit::{BoxFuture, Request};
+use restkit::{BoxFuture, Record, Request};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -42,12 +43,32 @@ pub(crate) struct Paging {
     pub(crate) progress: Option<Progress>,
 }
 
+/// An item of a list: a [`Record`], or the text alone as a [`RawItem`].
+pub trait ListItem: DeserializeOwned + Send + 'static {
+    /// Returns the text that the service sent.
+    fn text(&self) -> &str;
+}
+
+impl<T: DeserializeOwned + Send + 'static> ListItem for Record<T> {
+    fn text(&self) -> &str {
+        self.raw().get()
+    }
+}
+
+impl ListItem for RawItem {
+    fn text(&self) -> &str {
+        self.get()
+    }
+}
+
 /// A list that can be fetched: what, from where, and how.
 #[derive(Clone)]
 pub(crate) struct Listing {
     client: Client,
     source: Result<Source, Error>,
     paging: Paging,
+    /// A text in the host name, where the service may compare only the beginning of it.
+    hostname: Option<Arc<str>>,
 }
 
 #[derive(Clone)]
@@ -76,7 +97,15 @@ impl Listing {
             client,
             source,
             paging,
+            hostname: None,
         }
+    }
+
+    /// Leaves out items whose host name does not hold the text: the service compares only its first
+    /// 10 characters.
+    pub(crate) fn with_hostname(mut self, text: Option<&str>) -> Self {
+        self.hostname = text.filter(|text| text.chars().count() > 10).map(Arc::from);
+        self
     }
 
     pub(crate) fn tenants(
@@ -95,6 +124,7 @@ impl Listing {
             client,
             source: requests,
             paging,
+            hostname: None,
         }
     }
 
@@ -130,9 +160,7 @@ impl Listing {
     }
 
     /// Fetches one page: of the service's own size, unless a size is set.
-    pub(crate) async fn page<T: DeserializeOwned + Send + 'static>(
-        mut self,
-    ) -> Result<Page<T>, Error> {
+    pub(crate) async fn page<T: ListItem>(mut self) -> Result<Page<T>, Error> {
         self.paging.max_pages = Some(1);
         let mut pages = Pages {
             inner: Lazy::new(self, false),
@@ -146,24 +174,21 @@ impl Listing {
     }
 
     /// Streams all items, in pages as large as the service gives them unless a size is set.
-    pub(crate) fn items<T: DeserializeOwned + Send + 'static>(self) -> Items<T> {
+    pub(crate) fn items<T: ListItem>(self) -> Items<T> {
         Items {
             inner: Lazy::new(self, true),
         }
     }
 
     /// Streams all pages.
-    pub(crate) fn pages<T: DeserializeOwned + Send + 'static>(self) -> Pages<T> {
+    pub(crate) fn pages<T: ListItem>(self) -> Pages<T> {
         Pages {
             inner: Lazy::new(self, true),
         }
     }
 
     /// Finds the host and starts the list. Nothing is fetched of the list itself.
-    async fn open<T: DeserializeOwned + Send + 'static>(
-        self,
-        large: bool,
-    ) -> Result<Opened<T>, Error> {
+    async fn open<T: ListItem>(self, large: bool) -> Result<Opened<T>, Error> {
         if let Some(error) = self.refused() {
             return Err(error);
         }
@@ -202,7 +227,7 @@ impl Listing {
         if let Some(pages) = paging.max_pages {
             list = list.max_pages(pages);
         }
-        if let Some(items) = paging.max_items {
+        if let Some(items) = paging.max_items.filter(|_| self.hostname.is_none()) {
             list = list.max_items(items);
         }
         if paging.totals {
@@ -240,6 +265,9 @@ enum Rows<T> {
 /// A list that is opened when the first item is asked for.
 struct Lazy<T> {
     state: State<T>,
+    hostname: Option<Arc<str>>,
+    /// How many items are still wanted, where the list below cannot count them.
+    left: Option<u64>,
     progress: Progress,
     tenant: Option<TenantId>,
     place: Option<usize>,
@@ -254,15 +282,44 @@ enum State<T> {
     Ended,
 }
 
-impl<T: DeserializeOwned + Send + 'static> Lazy<T> {
+impl<T: ListItem> Lazy<T> {
     fn new(listing: Listing, large: bool) -> Self {
         let progress = listing.progress();
         let listing = listing.with_progress(progress.clone());
+        let hostname = listing.hostname.clone();
         Self {
+            left: listing.max_items().filter(|_| hostname.is_some()),
+            hostname,
             state: State::Waiting(Some(Box::new(listing)), large),
             progress,
             tenant: None,
             place: None,
+        }
+    }
+
+    fn wants(&self, item: &T) -> bool {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            hostname: Option<String>,
+        }
+
+        let Some(wanted) = &self.hostname else {
+            return true;
+        };
+        match serde_json::from_str(item.text()) {
+            Ok(Named {
+                hostname: Some(name),
+            }) => name.to_lowercase().contains(&wanted.to_lowercase()),
+            // Without a name there is nothing to say against it.
+            _ => true,
+        }
+    }
+
+    /// Cuts what is more than wanted, and counts the rest.
+    fn cut(&mut self, items: &mut Vec<T>) {
+        if let Some(left) = &mut self.left {
+            items.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+            *left -= items.len() as u64;
         }
     }
 
@@ -273,10 +330,11 @@ impl<T: DeserializeOwned + Send + 'static> Lazy<T> {
     }
 
     /// Brings the list to where it can be read. False means that it has ended.
-    fn poll_open(&mut self, context: &mut Context<'_>, as_pages: bool) -> Poll<Result<bool, Error>>
-    where
-        T: 'static,
-    {
+    fn poll_open(
+        &mut self,
+        context: &mut Context<'_>,
+        as_pages: bool,
+    ) -> Poll<Result<bool, Error>> {
         loop {
             match &mut self.state {
                 State::Waiting(listing, large) => {
@@ -352,7 +410,7 @@ impl<T> Pages<T> {
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static> Stream for Items<T> {
+impl<T: ListItem> Stream for Items<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -362,23 +420,37 @@ impl<T: DeserializeOwned + Send + 'static> Stream for Items<T> {
             Ok(false) => return Poll::Ready(None),
             Ok(true) => {}
         }
-        match &mut inner.state {
-            State::Open(list) => {
-                let new_page = list.size_hint().0 == 0;
-                let item = ready!(Pin::new(list).poll_next(context));
-                if new_page {
-                    inner.page_came();
-                }
-                Poll::Ready(item.map(|item| item.map_err(|error| inner.explain(error))))
+        loop {
+            if inner.left == Some(0) {
+                inner.state = State::Ended;
             }
-            State::Fixed(row) => Poll::Ready(row.take().map(|row| Ok(*row))),
-            _ => Poll::Ready(None),
+            let list = match &mut inner.state {
+                State::Open(list) => list,
+                State::Fixed(row) => return Poll::Ready(row.take().map(|row| Ok(*row))),
+                _ => return Poll::Ready(None),
+            };
+            let new_page = list.size_hint().0 == 0;
+            let item = ready!(Pin::new(list).poll_next(context));
+            if new_page {
+                inner.page_came();
+            }
+            match item {
+                Some(Ok(item)) if inner.wants(&item) => {
+                    inner.left = inner.left.map(|left| left - 1);
+                    return Poll::Ready(Some(Ok(item)));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Some(Err(inner.explain(error)))),
+                None => return Poll::Ready(None),
+            }
         }
     }
 
     /// The lower bound counts the items that come without waiting.
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.inner.state {
+            // Nobody knows how many of those at hand are wanted.
+            State::Open(_) if self.inner.hostname.is_some() => (0, None),
             State::Open(list) => list.size_hint(),
             State::Fixed(row) => (usize::from(row.is_some()), Some(usize::from(row.is_some()))),
             State::Ended => (0, Some(0)),
@@ -387,7 +459,7 @@ impl<T: DeserializeOwned + Send + 'static> Stream for Items<T> {
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static> Stream for Pages<T> {
+impl<T: ListItem> Stream for Pages<T> {
     type Item = Result<Page<T>, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -397,10 +469,17 @@ impl<T: DeserializeOwned + Send + 'static> Stream for Pages<T> {
             Ok(false) => return Poll::Ready(None),
             Ok(true) => {}
         }
+        if inner.left == Some(0) {
+            inner.state = State::Ended;
+        }
         match &mut inner.state {
             State::OpenPages(pages) => match ready!(Pin::new(pages).poll_next(context)) {
-                Some(Ok(page)) => {
+                Some(Ok(mut page)) => {
                     inner.page_came();
+                    if inner.hostname.is_some() {
+                        page.items.retain(|item| inner.wants(item));
+                        inner.cut(&mut page.items);
+                    }
                     Poll::Ready(Some(Ok(Page {
                         items: page.items,
                         info: page.info,

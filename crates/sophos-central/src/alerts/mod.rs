@@ -45,7 +45,7 @@ impl AlertApi {
     /// that is normal. An acknowledged alert is there no more.
     pub async fn get(&self, id: &AlertId) -> Result<Record<Alert>, Error> {
         let request = route::ALERT.request(&[id.as_str()]);
-        Ok(self.client.send(&route::ALERT, request).await?.json()?)
+        self.client.send(&route::ALERT, request).await?.json()
     }
 
     /// Returns one alert, or `None` if there is none.

@@ -28,11 +28,10 @@ impl EndpointApi {
         let request = route::ENDPOINT_ISOLATE
             .request(&[id.as_str()])
             .json(&body)?;
-        Ok(self
-            .client
+        self.client
             .send(&route::ENDPOINT_ISOLATE, request)
             .await?
-            .json()?)
+            .json()
     }
 
     /// Changes many, in chunks. An id that is given twice is sent once.

@@ -121,8 +121,8 @@ impl EndpointList {
         self
     }
 
-    /// Those with that text in the host name. The service may compare only its first 10
-    /// characters.
+    /// Those with that text in the host name. The service compares only its first 10
+    /// characters, so the list looks at the whole of a longer one itself.
     pub fn hostname_contains(mut self, text: impl Into<String>) -> Self {
         self.filter.hostname_contains = Some(text.into());
         self
@@ -293,5 +293,6 @@ impl EndpointList {
         let query = Query::new(route::ENDPOINTS.request(&[]), self.client.now());
         let request = self.filter.apply(query);
         Listing::new(self.client, &route::ENDPOINTS, request, self.paging)
+            .with_hostname(self.filter.hostname_contains.as_deref())
     }
 }

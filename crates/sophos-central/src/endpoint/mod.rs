@@ -95,11 +95,10 @@ impl EndpointApi {
     /// [`is_not_found`](Error::is_not_found) if there is no such endpoint.
     pub async fn isolation(&self, id: &EndpointId) -> Result<Record<Isolation>, Error> {
         let request = route::ENDPOINT_ISOLATION.request(&[id.as_str()]);
-        Ok(self
-            .client
+        self.client
             .send(&route::ENDPOINT_ISOLATION, request)
             .await?
-            .json()?)
+            .json()
     }
 
     /// Cuts an endpoint off from the network. A comment has at most 400 characters.
@@ -213,11 +212,10 @@ impl EndpointApi {
         id: &EndpointId,
     ) -> Result<Record<TamperProtection>, Error> {
         let request = route::ENDPOINT_TAMPER.request(&[id.as_str()]);
-        Ok(self
-            .client
+        self.client
             .send(&route::ENDPOINT_TAMPER, request)
             .await?
-            .json()?)
+            .json()
     }
 
     /// Returns the password that turns tamper protection off on the device, if there is one.
@@ -241,11 +239,10 @@ impl EndpointApi {
         let request = route::ENDPOINT_TAMPER_UPDATE
             .request(&[id.as_str()])
             .json(&change.body()?)?;
-        Ok(self
-            .client
+        self.client
             .send(&route::ENDPOINT_TAMPER_UPDATE, request)
             .await?
-            .json()?)
+            .json()
     }
 }
 
@@ -260,12 +257,12 @@ impl EndpointApi {
     }
 
     async fn read(&self, request: Request) -> Result<Record<Endpoint>, Error> {
-        Ok(self.client.send(&route::ENDPOINT, request).await?.json()?)
+        self.client.send(&route::ENDPOINT, request).await?.json()
     }
 
     async fn task(&self, route: &Route, id: &EndpointId) -> Result<Record<DeviceTask>, Error> {
         let request = route.request(&[id.as_str()]).json(&json!({}))?;
-        Ok(self.client.send(route, request).await?.json()?)
+        self.client.send(route, request).await?.json()
     }
 
     async fn tasks(

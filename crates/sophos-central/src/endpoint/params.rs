@@ -59,7 +59,8 @@ pub struct EndpointFilter {
     pub ids: Option<Vec<EndpointId>>,
     /// Whether they are cut off from the network.
     pub isolation_status: Option<IsolationStatus>,
-    /// Part of the host name. The service may compare only the first 10 characters.
+    /// Part of the host name. The service compares only its first 10 characters, so lists look at
+    /// the whole of a longer one themselves.
     pub hostname_contains: Option<String>,
     /// Part of the serial number.
     pub serial_number_contains: Option<String>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bifrons::{BlockingError, BlockingRuntime};
 use sophos_central::{Client, Config, blocking};
 use sophos_sandbox::Sandbox;
-use testkit::process;
+use testkit::{Reply, Script, Server, process};
 
 fn sandbox() -> Sandbox {
     Sandbox::builder()
@@ -173,4 +173,55 @@ fn a_change_that_a_limit_interrupts_is_unclear() {
     let error = limited.endpoint().isolate(&id, Some("why")).unwrap_err();
     assert!(error.is_unclear_write(), "{error:?}");
     assert!(error.to_string().contains(id.as_str()), "{error}");
+}
+
+#[test]
+fn a_call_fits_on_a_small_stack() {
+    let sandbox = sandbox();
+    let config = config(&sandbox);
+    let run = move || {
+        let client = blocking::Client::new(config)?;
+        let endpoint = client
+            .endpoint()
+            .list()
+            .items()
+            .next()
+            .expect("there are endpoints")?;
+        client.endpoint().get(&endpoint.id)?;
+        client.endpoint().isolate(&endpoint.id, None)?;
+        client.targets().map(|targets| targets.len())
+    };
+    let size = if cfg!(debug_assertions) {
+        256 * 1024
+    } else {
+        64 * 1024
+    };
+    let thread = std::thread::Builder::new()
+        .stack_size(size)
+        .spawn(run)
+        .unwrap();
+    let targets: Result<usize, sophos_central::Error> = thread.join().unwrap();
+    assert_eq!(targets.unwrap(), 1);
+}
+
+#[test]
+fn changes_survive_a_server_that_closes_idle_connections() {
+    let server = Server::start(|request| match request.path() {
+        "/token" => Script::from(Reply::json(crate::support::token())),
+        "/whoami/v1" => Script::from(Reply::json(r#"{"id":"t","idType":"tenant"}"#)),
+        // Promises to stay, and goes.
+        _ => Script::from(Reply::json(r#"{"id":"x","status":"requested"}"#).status(201)).close(),
+    });
+    let config = Config::new("id", "secret")
+        .auth_url(server.url("/token"))
+        .global_url(server.url("/"))
+        .base_url(server.url("/"))
+        .max_retries(0);
+    let client = blocking::Client::new(config).unwrap();
+    let id = sophos_central::EndpointId::from("e");
+    for _ in 0..60 {
+        client.endpoint().scan(&id).unwrap();
+        server.wait_until_idle();
+    }
+    assert_eq!(server.requests().len(), 62);
 }

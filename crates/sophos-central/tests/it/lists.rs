@@ -388,3 +388,28 @@ async fn relative_times_of_alerts_are_resolved_by_the_clients_clock() {
     );
     assert_eq!(calls[1].query("lastSeenAfter").as_deref(), Some("-P1D"));
 }
+
+#[tokio::test]
+async fn a_long_part_of_a_host_name_is_compared_as_a_whole() {
+    let body = r#"{"items":[{"id":"a","hostname":"WS-BERLIN-01"},{"id":"b","hostname":"ws-berlin-02"},{"id":"c"},{"id":"d","hostname":"x-ws-berlin-02"}],"pages":{}}"#;
+    let mock = (0..3).fold(tenant(), |mock, _| mock.json(200, body));
+    let list = client(&mock)
+        .endpoint()
+        .list()
+        .hostname_contains("WS-Berlin-02");
+    let items: Vec<_> = list.clone().items().try_collect().await.unwrap();
+    let ids: Vec<_> = items.iter().map(|item| item.id.as_str()).collect();
+    assert_eq!(ids, ["b", "c", "d"]);
+    let raw: Vec<_> = list
+        .clone()
+        .max_items(2)
+        .raw()
+        .items()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(raw.len(), 2);
+    let page = list.max_items(1).send().await.unwrap();
+    assert_eq!(page.items.len(), 1);
+    assert!(lines(&mock)[0].contains("hostnameContains=WS-Berlin-02"));
+}
