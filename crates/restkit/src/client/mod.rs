@@ -129,7 +129,6 @@ impl Client {
 
     /// Returns the items of a list that comes in pages. Nothing is fetched before the first item is
     /// asked for.
-    #[must_use]
     #[blocking(wrap = crate::blocking::Paginator<T>)]
     pub fn paginate<T>(&self, request: Request, style: PageStyle) -> Paginator<T>
     where

@@ -34,12 +34,14 @@ use crate::request::Request;
 ///
 /// # Cancel safety
 /// A future that waits for the next item can be dropped; no item is lost.
+#[must_use = "a list fetches nothing until an item is asked for"]
 pub struct Paginator<T> {
     core: Core,
     item: PhantomData<fn() -> T>,
 }
 
 /// A lazy stream of whole pages; see [`Paginator::pages`].
+#[must_use = "a list fetches nothing until a page is asked for"]
 pub struct Pages<T> {
     core: Core,
     item: PhantomData<fn() -> T>,
@@ -82,7 +84,6 @@ impl<T: DeserializeOwned + Send> Paginator<T> {
     /// Asks for that many items per page, at most the service's known maximum. Default: the
     /// service's own choice. If the service answers 400, the page is asked for once more with the
     /// [fallback size](PageStyle::fallback_size).
-    #[must_use]
     pub fn page_size(self, items: u32) -> Self {
         self.with(|core| {
             if let Some(engine) = &mut core.engine {
@@ -92,19 +93,16 @@ impl<T: DeserializeOwned + Send> Paginator<T> {
     }
 
     /// Ends after that many pages. Default: no bound.
-    #[must_use]
     pub fn max_pages(self, pages: u64) -> Self {
         self.with(|core| core.max_pages = Some(pages))
     }
 
     /// Ends after that many items. Default: no bound.
-    #[must_use]
     pub fn max_items(self, items: u64) -> Self {
         self.with(|core| core.max_items = Some(items))
     }
 
     /// Asks the service for totals with the first page; see [`PageInfo`](super::PageInfo).
-    #[must_use]
     pub fn with_total(self, wanted: bool) -> Self {
         self.with(|core| {
             if let Some(engine) = &mut core.engine {
@@ -115,7 +113,6 @@ impl<T: DeserializeOwned + Send> Paginator<T> {
 
     /// Starts at a place where an earlier run stopped, instead of at the beginning, and keeps the
     /// page size of that run.
-    #[must_use]
     pub fn resume_from(self, position: Position) -> Self {
         self.with(|core| {
             core.progress.begin(position.clone());
@@ -127,7 +124,6 @@ impl<T: DeserializeOwned + Send> Paginator<T> {
 
     /// Returns whole pages instead of single items. An item that cannot be decoded is then an error
     /// of its page, and ends the stream before that page.
-    #[must_use]
     #[blocking(wrap = crate::blocking::Pages<T>)]
     pub fn pages(self) -> Pages<T> {
         Pages {

@@ -13,8 +13,9 @@ type Name = Cow<'static, str>;
 /// | [`offset`](Self::offset) | the number of items to skip | the known total is reached, or an empty page |
 /// | [`single`](Self::single) | | after the first page |
 ///
-/// A page is a JSON object with the items in one member and facts about the page in another; a bare
-/// array in its place is taken as the items of a last page.
+/// A page is a JSON object with the items in one member and facts about the page in another. Where
+/// a bare array comes in its place, it is taken as the items; by offset the list then goes on until
+/// an empty page, in the other styles it was the last page.
 #[derive(Clone, Debug)]
 pub struct PageStyle {
     pub(super) kind: Kind,

@@ -132,6 +132,24 @@ async fn offsets_count_items_and_end_at_the_total() {
 }
 
 #[tokio::test]
+async fn bare_arrays_by_offset_go_on_until_an_empty_one() {
+    let mock = MockTransport::new()
+        .json(200, "[1,2]")
+        .json(200, "[3]")
+        .json(200, "[]");
+    let items: Vec<u32> = list(&mock, PageStyle::offset())
+        .page_size(2)
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(items, [1, 2, 3]);
+    assert_eq!(
+        targets(&mock),
+        ["?&$top=2", "?&$top=2&$skip=2", "?&$top=2&$skip=3"]
+    );
+}
+
+#[tokio::test]
 async fn page_parameters_can_stand_in_the_body() {
     let mock = MockTransport::new()
         .json(200, r#"{"items":[1],"pages":{"nextKey":"k"}}"#)
