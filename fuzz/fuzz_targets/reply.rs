@@ -11,7 +11,11 @@ use reqivo::proto::{Decoder, Event, Limits, ProtocolError, Tolerance};
 type Outcome = (Vec<u8>, Vec<u16>, Result<bool, ProtocolError>);
 
 fn decode(reply: &[u8], step: usize, method: &http::Method, tolerance: &Tolerance) -> Outcome {
-    let limits = Limits::default().head_bytes(2048).line_bytes(512).fields(16).body_bytes(4096);
+    let limits = Limits::default()
+        .head_bytes(2048)
+        .line_bytes(512)
+        .fields(16)
+        .body_bytes(4096);
     let mut decoder = Decoder::new(method, &limits, tolerance);
     let (mut body, mut heads, mut input) = (Vec::new(), Vec::new(), BytesMut::new());
     let mut take = |event| match event {
@@ -44,8 +48,14 @@ fn decode(reply: &[u8], step: usize, method: &http::Method, tolerance: &Toleranc
 }
 
 fuzz_target!(|data: &[u8]| {
-    let Some((&choice, reply)) = data.split_first() else { return };
-    let method = if choice & 1 == 0 { http::Method::GET } else { http::Method::HEAD };
+    let Some((&choice, reply)) = data.split_first() else {
+        return;
+    };
+    let method = if choice & 1 == 0 {
+        http::Method::GET
+    } else {
+        http::Method::HEAD
+    };
     let mut tolerance = Tolerance::default();
     if choice & 2 != 0 {
         tolerance = tolerance.join_folded_lines();

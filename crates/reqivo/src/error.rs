@@ -35,8 +35,12 @@ struct Inner {
 
 enum Message {
     Fixed(&'static str),
+    #[cfg(feature = "json")]
     Text(String),
-    Expired { limit: TimeLimit, after: Duration },
+    Expired {
+        limit: TimeLimit,
+        after: Duration,
+    },
 }
 
 /// The kinds of [`Error`].
@@ -255,6 +259,7 @@ impl Error {
         self
     }
 
+    #[cfg(feature = "json")]
     pub(crate) fn with_text(mut self, message: String) -> Self {
         self.0.message = Some(Message::Text(message));
         self
@@ -501,6 +506,7 @@ impl fmt::Display for Error {
         let mut said = true;
         match (&inner.message, inner.kind) {
             (Some(Message::Fixed(text)), _) => f.write_str(text)?,
+            #[cfg(feature = "json")]
             (Some(Message::Text(text)), _) => f.write_str(text)?,
             (Some(Message::Expired { limit, after }), _) => {
                 write!(

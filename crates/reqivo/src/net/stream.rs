@@ -27,6 +27,10 @@ impl Stream {
     ///
     /// The readiness that the runtime remembers is stale when nobody drove it for a while, so this asks the
     /// socket itself. Never waits.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(unused_variables, reason = "only TLS is polled")
+    )]
     pub(crate) fn is_quiet(&mut self, cx: &mut Context<'_>) -> bool {
         #[cfg(feature = "tls")]
         if let Self::Tls(stream) = self {
@@ -39,7 +43,6 @@ impl Stream {
                 return false;
             }
         }
-        let _ = cx;
         let mut byte = [MaybeUninit::uninit()];
         let peeked = socket2::SockRef::from(self.socket()).peek(&mut byte);
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
@@ -93,6 +96,10 @@ impl AsyncWrite for Stream {
         }
     }
 
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(unused_variables, reason = "only TLS flushes")
+    )]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             // A socket has nothing to flush.
