@@ -127,10 +127,15 @@ fn masked_json(text: &str) -> Cow<'_, str> {
         };
         let value = value.trim_start();
         let at = text.len() - value.len();
-        if !value.starts_with('"') {
-            continue;
-        }
-        let value_end = next_string(text, at).map_or(text.len(), |(_, end)| end);
+        let value_end = match value.bytes().next() {
+            Some(b'"') => next_string(text, at).map_or(text.len(), |(_, end)| end),
+            Some(b'-' | b'0'..=b'9') => {
+                let digits = value.find([',', '}', ']', ' ', '\n', '\r', '\t']);
+                at + digits.unwrap_or(value.len())
+            }
+            // Inside an object or a list the members are looked at one by one.
+            _ => continue,
+        };
         out.push_str(text.get(copied..at).unwrap_or_default());
         out.push('"');
         out.push_str(MASK);
@@ -199,6 +204,8 @@ fn is_secret_word(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -218,6 +225,14 @@ mod tests {
         assert_eq!(
             masked(body),
             r#"{"enabled":true,"password":"********","old":[{"password" : "********"}],"n":"password"}"#
+        );
+    }
+
+    #[test]
+    fn secret_numbers_are_masked_and_flags_are_not() {
+        assert_eq!(
+            masked(r#"{"secretPin": 1234,"tokenValid":true,"passwords":[]}"#),
+            r#"{"secretPin": "********","tokenValid":true,"passwords":[]}"#
         );
     }
 
@@ -242,5 +257,30 @@ mod tests {
         let long = "ä".repeat(2000);
         assert_eq!(snippet(long.as_bytes()).chars().count(), 500);
         assert_eq!(snippet(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+    }
+
+    proptest! {
+        /// Whatever stands around it, and wherever the text is cut off.
+        #[test]
+        fn no_secret_member_survives(before: String, tail: String, after: String, cut: usize) {
+            let body = serde_json::json!({
+                "note": before,
+                "list": [{"apiToken": format!("hunter2{tail}")}],
+                "password": format!("hunter2{tail}"),
+                "rest": after,
+            })
+            .to_string();
+            prop_assume!(!before.contains("hunter2") && !after.contains("hunter2"));
+            let cut = cut % (body.len() + 1);
+            let start = String::from_utf8_lossy(&body.as_bytes()[..cut]);
+            prop_assert!(!masked(&start).contains("hunter2"));
+            prop_assert!(!snippet(body.as_bytes()).contains("hunter2"));
+        }
+
+        #[test]
+        fn any_text_can_be_masked(text: String) {
+            let shown = masked(&text);
+            prop_assert!(shown.len() <= text.len() + MASK.len() * (text.len() + 1));
+        }
     }
 }
