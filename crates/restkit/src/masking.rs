@@ -133,7 +133,11 @@ fn masked_json(text: &str) -> Cow<'_, str> {
                 let digits = value.find([',', '}', ']', ' ', '\n', '\r', '\t']);
                 at + digits.unwrap_or(value.len())
             }
-            // Inside an object or a list the members are looked at one by one.
+            Some(b'[') => match list_of_strings(text, at) {
+                Some(end) => end,
+                // The members of the objects inside are looked at one by one.
+                None => continue,
+            },
             _ => continue,
         };
         out.push_str(text.get(copied..at).unwrap_or_default());
@@ -148,6 +152,24 @@ fn masked_json(text: &str) -> Cow<'_, str> {
     }
     out.push_str(text.get(copied..).unwrap_or_default());
     Cow::Owned(out)
+}
+
+/// Returns where a list that begins with a string ends; one that is cut off reaches to the end.
+fn list_of_strings(text: &str, at: usize) -> Option<usize> {
+    let first = text.get(at + 1..)?.trim_start();
+    if !first.starts_with('"') {
+        return None;
+    }
+    let mut from = at + 1;
+    loop {
+        let rest = text.get(from..)?;
+        let close = rest.find(']').map(|close| from + close);
+        match (next_string(text, from), close) {
+            (Some((start, end)), Some(close)) if start < close => from = end,
+            (_, Some(close)) => return Some(close + 1),
+            (_, None) => return Some(text.len()),
+        }
+    }
 }
 
 /// Returns where the next quoted string lies, quotes included; an unfinished one reaches to the end.
@@ -237,6 +259,18 @@ mod tests {
     }
 
     #[test]
+    fn lists_of_secrets_are_masked_as_a_whole() {
+        assert_eq!(
+            masked(r#"{"passwords":["a]","b"],"x":["c"]}"#),
+            r#"{"passwords":"********","x":["c"]}"#
+        );
+        assert_eq!(
+            masked(r#"{"passwords":[ "a","b"#),
+            r#"{"passwords":"********""#
+        );
+    }
+
+    #[test]
     fn a_secret_cut_off_in_the_middle_is_masked_too() {
         assert_eq!(
             masked(r#"{"access_token":"abcde"#),
@@ -267,6 +301,7 @@ mod tests {
                 "note": before,
                 "list": [{"apiToken": format!("hunter2{tail}")}],
                 "password": format!("hunter2{tail}"),
+                "oldPasswords": ["", format!("{tail}]hunter2")],
                 "rest": after,
             })
             .to_string();
