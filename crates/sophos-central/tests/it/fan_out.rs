@@ -169,6 +169,44 @@ async fn a_bound_on_items_holds_for_all_tenants_together_and_stops_asking() {
     assert!(calls(&mock).len() < 10, "{}", calls(&mock).len());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_refuses_the_token_does_not_spoil_the_others() {
+    let mock = MockTransport::new()
+        .json(200, token())
+        .json(200, whoami_partner())
+        .respond_with(|request| match request.header("x-tenant-id") {
+            _ if request.url.contains("oauth2/token") => answer(200, token()),
+            Some("t1") => answer(401, "{}"),
+            Some(tenant) => answer(200, page(&[tenant], "{}")),
+            None => answer(
+                200,
+                r#"{"items":[{"id":"t0","apiHost":"https://a.example"},{"id":"t1","apiHost":"https://a.example"},{"id":"t2","apiHost":"https://b.example"}]}"#,
+            ),
+        });
+    let client = client(&mock);
+    let targets = client.targets().await.unwrap();
+    let all = client.alerts().list().gather(targets).await.unwrap();
+    assert_eq!(all.items.len(), 2);
+    assert_eq!(all.failures.len(), 1);
+    assert!(all.failures[0].error().is_unauthenticated());
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_tenants_share_one_rate_limit() {
+    let mock = partner(10);
+    let client = Client::new(
+        config(&mock)
+            .concurrency(10)
+            .rate_limit(RateLimit::PerSecond(1)),
+    )
+    .unwrap();
+    let started = tokio::time::Instant::now();
+    let targets = client.targets().await.unwrap();
+    client.endpoint().list().gather(targets).await.unwrap();
+    // whoami, the tenants, nine of them, and the second page of one: one per second.
+    assert_eq!(started.elapsed().as_secs(), 11);
+}
+
 #[tokio::test]
 async fn progress_adds_up_over_tenants() {
     let mock = partner(8);
