@@ -242,12 +242,8 @@ impl Client {
     /// The tenant's record as whoami tells it, for a tenant's own credential.
     pub(crate) async fn own_tenant(&self) -> Result<Record<Tenant>, Error> {
         let who = self.who().await?;
-        let row = serde_json::json!({ "id": who.id, "apiHost": who.data_region_host() });
-        let row = serde_json::value::to_raw_value(&row)
-            .and_then(|raw| serde_json::from_str(raw.get()))
-            .map_err(|source| Error::configuration("whoami cannot be read").with_source(source))?;
         self.own_tenant_only(&who.id)?;
-        Ok(row)
+        nothing_but(&serde_json::json!({ "id": who.id, "apiHost": who.data_region_host() }))
     }
 
     /// Remembers where tenants' data is.
@@ -443,10 +439,16 @@ impl Answer {
         self.response.json().map_err(|error| self.explain(error))
     }
 
-    pub(crate) fn json_opt<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
-        self.response
-            .json_opt()
-            .map_err(|error| self.explain(error))
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body().trim_ascii().is_empty()
+    }
+
+    /// Reads what a change answers; no body at all is a success that says nothing.
+    pub(crate) fn json_or_nothing<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        if self.is_empty() {
+            return nothing_but(&serde_json::json!({}));
+        }
+        self.json()
     }
 
     fn explain(&self, error: restkit::Error) -> Error {
@@ -455,6 +457,12 @@ impl Answer {
             None => error.into(),
         }
     }
+}
+
+/// Makes a record of members that are known without an answer.
+pub(crate) fn nothing_but<T: DeserializeOwned>(members: &serde_json::Value) -> Result<T, Error> {
+    serde_json::from_str(&members.to_string())
+        .map_err(|source| Error::configuration("the record needs more members").with_source(source))
 }
 
 fn account(who: &Whoami) -> Result<Account, Error> {

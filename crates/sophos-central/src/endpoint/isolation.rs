@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::EndpointApi;
 use super::model::{Isolation, IsolationResult};
+use crate::client::nothing_but;
 use crate::error::Error;
 use crate::id::EndpointId;
 use crate::route;
@@ -31,7 +32,7 @@ impl EndpointApi {
         self.client
             .send(&route::ENDPOINT_ISOLATE, request)
             .await?
-            .json()
+            .json_or_nothing()
     }
 
     /// Changes many, in chunks. An id that is given twice is sent once.
@@ -63,9 +64,8 @@ impl EndpointApi {
             .collect();
         let outcomes = restkit::batch::batch(chunks.clone(), self.client.concurrency(), |chunk| {
             let this = self.clone();
-            let mut body = body.clone();
-            body["ids"] = json!(chunk);
-            async move { this.change_chunk(body).await }
+            let body = body.clone();
+            async move { this.change_chunk(chunk, body).await }
         })
         .await;
         let mut results: HashMap<EndpointId, Result<Record<IsolationResult>, Error>> =
@@ -94,7 +94,8 @@ impl EndpointApi {
 
     async fn change_chunk(
         &self,
-        body: serde_json::Value,
+        ids: Vec<EndpointId>,
+        mut body: serde_json::Value,
     ) -> Result<Vec<Record<IsolationResult>>, Error> {
         /// The answer to a change of many.
         #[derive(serde::Deserialize)]
@@ -102,19 +103,25 @@ impl EndpointApi {
             items: Vec<Record<IsolationResult>>,
         }
 
+        body["ids"] = json!(ids);
         let request = route::ENDPOINT_ISOLATE_MANY.request(&[]).json(&body)?;
-        let response = self
+        let answer = self
             .client
             .send(&route::ENDPOINT_ISOLATE_MANY, request)
             .await?;
+        if answer.is_empty() {
+            // A success that says nothing is one for all of them.
+            return ids
+                .iter()
+                .map(|id| nothing_but(&json!({ "id": id })))
+                .collect();
+        }
         // Lists were seen without their envelope.
-        let bare = response.body().trim_ascii_start().starts_with(b"[");
-        Ok(if bare {
-            response.json()?
-        } else {
-            let envelope: Option<Envelope> = response.json_opt()?;
-            envelope.map(|envelope| envelope.items).unwrap_or_default()
-        })
+        if answer.body().trim_ascii_start().starts_with(b"[") {
+            return answer.json();
+        }
+        let envelope: Envelope = answer.json()?;
+        Ok(envelope.items)
     }
 }
 

@@ -242,7 +242,7 @@ impl EndpointApi {
         self.client
             .send(&route::ENDPOINT_TAMPER_UPDATE, request)
             .await?
-            .json()
+            .json_or_nothing()
     }
 }
 
@@ -262,7 +262,7 @@ impl EndpointApi {
 
     async fn task(&self, route: &Route, id: &EndpointId) -> Result<Record<DeviceTask>, Error> {
         let request = route.request(&[id.as_str()]).json(&json!({}))?;
-        self.client.send(route, request).await?.json()
+        self.client.send(route, request).await?.json_or_nothing()
     }
 
     async fn tasks(

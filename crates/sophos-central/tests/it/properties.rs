@@ -30,7 +30,7 @@ proptest! {
     ) {
         if let Ok(when) = text.parse::<When>() {
             // Out of range is an error, not a panic.
-            let _ = when.resolve("2025-02-03T07:00:00Z".parse().unwrap());
+            drop(when.resolve("2025-02-03T07:00:00Z".parse().unwrap()));
         }
     }
 

@@ -186,3 +186,27 @@ async fn without_writes_reads_go_on_and_changes_are_shown_instead_of_sent() {
     assert!(results[0].as_ref().unwrap_err().not_sent().is_some());
     assert_eq!(calls(&mock).len(), 1);
 }
+
+#[tokio::test]
+async fn an_empty_answer_to_a_change_is_a_success() {
+    let mock = tenant().status(204).status(202).status(201).status(200);
+    let endpoint = client(&mock).endpoint();
+    let id = EndpointId::from(ENDPOINT);
+    assert_eq!(endpoint.isolate(&id, None).await.unwrap().enabled, None);
+    let results = endpoint.isolate_many(ids(3), None).await.unwrap();
+    let answered: Vec<_> = results
+        .into_iter()
+        .map(|result| result.unwrap().id.clone())
+        .collect();
+    assert_eq!(answered, ids(3));
+    assert_eq!(endpoint.scan(&id).await.unwrap().status, None);
+    let change = sophos_central::endpoint::TamperChange::new().disable();
+    assert_eq!(
+        endpoint
+            .update_tamper_protection(&id, change)
+            .await
+            .unwrap()
+            .enabled,
+        None
+    );
+}
