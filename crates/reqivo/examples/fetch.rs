@@ -1,4 +1,4 @@
-//! Fetches URLs and prints one JSON line for each.
+//! Fetches URLs and prints one JSON line for each, with the URL as it was given.
 //!
 //! ```text
 //! fetch [--sync] [--method NAME] [--header 'Name: value']... [--data TEXT] [--timeout SECONDS] [URL]...
@@ -87,7 +87,6 @@ struct Answer {
     status: StatusCode,
     version: Version,
     headers: Headers,
-    url: String,
     body: Bytes,
 }
 
@@ -109,7 +108,6 @@ macro_rules! fetch {
             status: response.status(),
             version: response.version(),
             headers: response.headers().clone(),
-            url: response.url().to_string(),
             body,
         })
     }};
@@ -146,7 +144,7 @@ fn line(url: &str, answer: Result<Answer, Error>) -> (bool, Value) {
                 })
                 .collect();
             let value = json!({
-                "url": answer.url,
+                "url": url,
                 "status": answer.status.as_u16(),
                 "version": format!("{:?}", answer.version),
                 "headers": headers,

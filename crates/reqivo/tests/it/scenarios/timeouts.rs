@@ -7,7 +7,7 @@ use testkit::{Blackhole, Gate, Reply, Script, Server};
 
 use super::Session;
 
-const SHORT: Duration = Duration::from_millis(60);
+const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(20);
 
 scenarios! {
