@@ -4,8 +4,8 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
-use std::task::{Context, Poll, RawWakerVTable};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, TryLockError};
+use std::task::{Context, Poll, RawWakerVTable, Waker};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -32,6 +32,16 @@ pub(crate) enum Drive {
     Others,
 }
 
+/// How the calls in progress are woken to see that they are to end.
+#[derive(Debug)]
+enum Stopping {
+    /// Wakes the caller that drives. Whoever drives polls its call through this one waker; when it
+    /// leaves, the next caller takes over and sees the flag in its turn. Calls need not register.
+    Driver(OnceLock<Waker>),
+    /// Wakes every call that has registered.
+    Each(Notify),
+}
+
 #[derive(Debug)]
 pub(crate) struct Core {
     id: u64,
@@ -46,7 +56,7 @@ pub(crate) struct Core {
     kick: Notify,
     /// Calls in progress are to end.
     stopped: AtomicBool,
-    stopping: Notify,
+    stopping: Stopping,
     /// Shutdown could not release the runtime because a call did not end; that call does it.
     abandoned: AtomicBool,
     keeper_name: String,
@@ -64,6 +74,10 @@ impl Core {
         keeper_grace: Duration,
     ) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
+        let stopping = match drive {
+            Drive::Callers => Stopping::Driver(OnceLock::new()),
+            Drive::Workers | Drive::Others => Stopping::Each(Notify::new()),
+        };
         Self {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             generation: process::generation(),
@@ -74,7 +88,7 @@ impl Core {
             handover: Handover::new(),
             kick: Notify::new(),
             stopped: AtomicBool::new(false),
-            stopping: Notify::new(),
+            stopping,
             abandoned: AtomicBool::new(false),
             keeper_name,
             keeper_grace,
@@ -167,7 +181,9 @@ impl Core {
             let identity = waker_identity(cx);
             if waker != Some(identity) {
                 waker = Some(identity);
-                register(&mut stopping, &self.stopping, cx);
+                if let Stopping::Each(notify) = &self.stopping {
+                    register(&mut stopping, notify, cx);
+                }
                 if let Some(token) = limits.cancel {
                     register(&mut cancelling, token.waiting(), cx);
                 }
@@ -206,7 +222,13 @@ impl Core {
             // only the release of the runtime takes it for writing
             Err(TryLockError::WouldBlock) => return None,
         };
-        slot.as_ref().map(|runtime| f(Some(runtime)))
+        let runtime = slot.as_ref()?;
+        if let Stopping::Driver(waker) = &self.stopping
+            && waker.get().is_none()
+        {
+            catch_driver_waker(waker, runtime);
+        }
+        Some(f(Some(runtime)))
     }
 
     /// Drives the runtime for a future of our own, past the checks that calls go through.
@@ -222,7 +244,11 @@ impl Core {
 
     /// Polls something that is expected to be ready, without driving the runtime.
     pub(crate) fn poll_ready<R>(self: &Arc<Self>, poll: impl FnOnce() -> R) -> R {
-        let _inside = self.enter();
+        // the check that came before has seen that the thread can enter
+        let _inside = Inside {
+            guard: Some(self.handle.enter()),
+            core: self,
+        };
         let _mark = (self.drive == Drive::Callers).then(|| self.mark());
         poll()
     }
@@ -270,7 +296,17 @@ impl Core {
     /// Ends the calls in progress; waits for nothing.
     pub(crate) fn stop_calls(&self) {
         self.stopped.store(true, Ordering::SeqCst);
-        self.stopping.notify_waiters();
+        match &self.stopping {
+            Stopping::Driver(waker) => {
+                // pairs with the fence in `catch_driver_waker`: without a waker, the first call has
+                // yet to look at the flag
+                fence(Ordering::SeqCst);
+                if let Some(waker) = waker.get() {
+                    waker.wake_by_ref();
+                }
+            }
+            Stopping::Each(notify) => notify.notify_waiters(),
+        }
     }
 
     /// Takes the runtime out, to be shut down by the caller. When a call still uses it, that call
@@ -376,6 +412,14 @@ impl Drop for Inside<'_> {
         drop(self.guard.take());
         self.core.look_after_tasks();
     }
+}
+
+/// Finds out through which waker a driver polls, before anybody drives: who comes meanwhile waits
+/// in the cell, so this poll is a driver's. It is ready at once and runs no task.
+#[cold]
+fn catch_driver_waker(cell: &OnceLock<Waker>, runtime: &Runtime) {
+    cell.get_or_init(|| runtime.block_on(poll_fn(|cx| Poll::Ready(cx.waker().clone()))));
+    fence(Ordering::SeqCst);
 }
 
 /// Tells wakers apart without cloning them. The registration holds a clone, so that the address

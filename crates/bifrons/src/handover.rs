@@ -117,9 +117,12 @@ impl Handover {
     /// after each call, and after anything else that may have spawned.
     #[inline]
     pub(crate) fn is_keeper_missing(&self, driver: &impl Driver) -> bool {
+        if driver.alive_tasks() == 0 {
+            return false;
+        }
         // pairs with the fence in `settle`: either we see the wish gone or the keeper our tasks
         fence(Ordering::SeqCst);
-        !self.wanted.load(Ordering::SeqCst) && driver.alive_tasks() != 0
+        !self.wanted.load(Ordering::SeqCst)
     }
 
     /// Asks the keeper to look after the tasks, starting it with `start` when there is none yet.

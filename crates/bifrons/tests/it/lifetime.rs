@@ -35,6 +35,15 @@ fn dropping_the_last_clone_drops_the_tasks() {
 }
 
 #[test]
+fn a_runtime_may_be_made_and_dropped_in_an_async_task() {
+    let _watchdog = watchdog();
+    let outer = Builder::new_current_thread().build().unwrap();
+    let rt = outer.block_on(async { tokio::spawn(async { runtime() }).await.unwrap() });
+    assert_eq!(call(&rt).unwrap(), 42);
+    outer.block_on(async { drop((rt, runtime())) });
+}
+
+#[test]
 fn the_last_clone_may_be_dropped_in_an_async_task() {
     let _watchdog = watchdog();
     for outer in [
