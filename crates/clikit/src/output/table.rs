@@ -45,6 +45,8 @@ struct Shape {
     column: Option<&'static Column>,
     /// The widest cell, the header included.
     natural: usize,
+    /// The widest cell that leaves room for other columns, the header included.
+    usual: usize,
     /// Whether any cell has data.
     filled: bool,
     priority: u32,
@@ -64,9 +66,30 @@ impl Shape {
             header,
             column,
             natural,
+            usual: natural,
             filled: false,
             priority,
         }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.column.is_some_and(|column| column.whole)
+    }
+
+    /// How wide the column would be with room enough. A few overlong cells do not make a column of ids too wide to be kept
+    /// whole: they are cut, and the others are not.
+    fn wanted(&self, width: usize) -> usize {
+        let mostly_fits =
+            self.is_whole() && self.natural > share(width) && self.usual > self.header_width();
+        if mostly_fits {
+            self.usual
+        } else {
+            self.natural
+        }
+    }
+
+    fn header_width(&self) -> usize {
+        text::width(&self.header)
     }
 
     /// Takes the width of a cell into account and returns the cell as it will be shown at most.
@@ -74,7 +97,11 @@ impl Shape {
         let cleaned = text::clean(cell.trim());
         let cell = text::truncate(&cleaned, max);
         self.filled |= !cell.is_empty();
-        self.natural = self.natural.max(text::width(&cell));
+        let cells = text::width(&cell);
+        self.natural = self.natural.max(cells);
+        if cells <= share(max) {
+            self.usual = self.usual.max(cells);
+        }
         cell.into_owned()
     }
 }
@@ -239,17 +266,20 @@ fn line<'a>(
     line
 }
 
+/// The most that one column may insist on.
+fn share(width: usize) -> usize {
+    width * 2 / 3
+}
+
 /// Shares the width among the columns; `None` for those that get no room.
 fn fit(shapes: &[Shape], width: usize, floor: usize) -> Vec<Option<usize>> {
     // A column that would take most of the table may not insist on staying whole.
-    let is_whole = |shape: &Shape| {
-        shape.column.is_some_and(|column| column.whole) && shape.natural <= width * 2 / 3
-    };
     let least = |shape: &Shape| {
-        if is_whole(shape) {
-            shape.natural
+        let wanted = shape.wanted(width);
+        if shape.is_whole() && wanted <= share(width) {
+            wanted
         } else {
-            shape.natural.min(floor)
+            wanted.min(floor)
         }
     };
     let mut shown: Vec<usize> = (0..shapes.len()).collect();
@@ -285,8 +315,8 @@ fn fit(shapes: &[Shape], width: usize, floor: usize) -> Vec<Option<usize>> {
         let narrowest = widths
             .iter_mut()
             .zip(shapes)
-            .filter_map(|(width, shape)| width.as_mut().map(|width| (width, shape.natural)))
-            .filter(|(width, natural)| **width < *natural)
+            .filter_map(|(cells, shape)| cells.as_mut().map(|cells| (cells, shape.wanted(width))))
+            .filter(|(cells, wanted)| **cells < *wanted)
             .min_by_key(|(width, _)| **width);
         let Some((width, _)) = narrowest else { break };
         *width += 1;
@@ -302,7 +332,7 @@ mod tests {
     fn shape(natural: usize, whole: bool, priority: u32, filled: bool) -> Shape {
         static WHOLE: Column = Column::new("id").whole();
         let mut shape = Shape::new("x", None, whole.then_some(&WHOLE), priority);
-        shape.natural = natural;
+        shape.natural = natural.max(1);
         shape.filled = filled;
         shape
     }
@@ -321,6 +351,25 @@ mod tests {
             shape(6, false, 2, true),
         ];
         assert_eq!(fit(&shapes, 80, 8), [Some(34), Some(36), Some(6)]);
+    }
+
+    #[test]
+    fn a_few_overlong_ids_do_not_cut_the_others() {
+        let mut ids = shape(0, true, 1, false);
+        for cells in [36, 64, 36] {
+            ids.learn(&"x".repeat(cells), 80);
+        }
+        assert_eq!(ids.wanted(80), 36);
+        let shapes = [shape(20, false, 0, true), ids];
+        assert_eq!(fit(&shapes, 80, 8), [Some(20), Some(36)]);
+        // Where all of them are, the column gives way.
+        let mut long = shape(0, true, 1, false);
+        long.learn(&"x".repeat(64), 80);
+        assert_eq!(long.wanted(80), 64);
+        assert_eq!(
+            fit(&[shape(20, false, 0, true), long], 80, 8),
+            [Some(20), Some(58)]
+        );
     }
 
     #[test]
