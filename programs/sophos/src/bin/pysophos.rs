@@ -1,3 +1,7 @@
 //! The `pysophos` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sophos::main()
+}

@@ -1,0 +1,330 @@
+//! Prints lists: page by page, from one tenant or from many, whole or in part.
+
+use clikit::{
+    Class, Error, Exit,
+    output::{Ending, View},
+};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value, json, value::RawValue};
+use sophos_central::{Page, RawItem, TenantFailure, tenants::Target};
+
+use crate::{
+    app::App,
+    args::Paging,
+    face::{FromTenant, Pulled},
+    failure::failure,
+    settings,
+};
+
+/// How much of a list is fetched and in what portions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Items per request; `None` for the largest page that the service gives.
+    pub(crate) page_size: Option<u32>,
+    /// Stop after one page.
+    pub(crate) one_page: bool,
+    /// Stop after so many items.
+    pub(crate) limit: Option<u64>,
+}
+
+/// Puts a plan on a list of any area.
+macro_rules! planned {
+    ($plan:expr, $counters:expr, $list:expr) => {{
+        let plan: $crate::listing::Plan = $plan;
+        let mut list = $list.with_totals().report_to($counters);
+        if let Some(size) = plan.page_size {
+            list = list.page_size(size);
+        }
+        if plan.one_page {
+            list = list.max_pages(1);
+        }
+        if let Some(limit) = plan.limit {
+            list = list.max_items(limit);
+        }
+        list.raw()
+    }};
+}
+pub(crate) use planned;
+
+impl Plan {
+    /// What the options and settings come to.
+    pub(crate) fn new(app: &App, paging: &Paging) -> Self {
+        let usual = settings::number(&app.settings, "output.page_size").unwrap_or(USUAL_PAGE);
+        let everything = paging.all_pages
+            || (app.global.sandbox && paging.limit.is_none() && paging.page_size.is_none());
+        let page_size = match (paging.page_size, paging.limit) {
+            (Some(size), _) => Some(size),
+            (None, _) if paging.all_pages => None,
+            // The service's maximum still bounds it.
+            (None, Some(limit)) => Some(u32::try_from(limit).unwrap_or(u32::MAX).min(LARGEST_PAGE)),
+            (None, None) => Some(usual),
+        };
+        Self {
+            page_size,
+            one_page: !everything && paging.limit.is_none(),
+            limit: paging.limit,
+        }
+    }
+}
+
+/// What the items of a list are called, for people.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) view: &'static View,
+    pub(crate) plural: &'static str,
+}
+
+/// Decides whether an item is printed.
+pub(crate) type Keep<'a> = &'a dyn Fn(&RawValue) -> bool;
+
+/// Prints the pages of one list.
+///
+/// What was delivered before a failure is printed, and the failure is the outcome.
+pub(crate) fn print_pages(
+    app: &App,
+    kind: Kind,
+    plan: Plan,
+    keep: Keep<'_>,
+    pages: Pulled<'_, Page<RawItem>>,
+) -> Result<Exit, Error> {
+    let mut list = app.output()?.list(kind.view)?;
+    let progress = app.progress(kind.plural);
+    let mut blocks = PageBlocks::default();
+    let mut fetched = 0;
+    let mut trouble = None;
+    for page in pages {
+        let page = match page {
+            Ok(page) => page,
+            Err(error) if fetched == 0 => return Err(error),
+            Err(error) => {
+                trouble = Some(error);
+                break;
+            }
+        };
+        let items = u64::try_from(page.items.len()).unwrap_or(u64::MAX);
+        fetched += items;
+        blocks.see(&page);
+        progress.set_total(blocks.total);
+        progress.page(items);
+        for item in page.items.iter().filter(|item| keep(item)) {
+            list.push(item)?;
+        }
+        list.end_page()?;
+        if app.interrupts.is_draining() && blocks.more {
+            trouble = Some(Error::interrupted());
+            break;
+        }
+    }
+    progress.finish();
+    let mut ending = Ending::new().pages(blocks.to_json(plan)?);
+    if let Some(error) = &trouble {
+        ending = ending.errors(Some(vec![error_row(None, error)?]));
+    } else if blocks.more || plan.limit.is_some_and(|limit| fetched >= limit) {
+        ending = ending.remainder(blocks.total, how_to_get_the_rest(plan));
+    }
+    let rows = list.finish(ending)?;
+    match trouble {
+        None => Ok(Exit::Success),
+        Some(error) => Err(incomplete(error, rows, kind.plural)),
+    }
+}
+
+/// Prints the items of many tenants, tenant by tenant, with the tenants that failed at the end.
+pub(crate) fn print_across(
+    app: &App,
+    kind: Kind,
+    plan: Plan,
+    keep: Keep<'_>,
+    tenants: &[Target],
+    items: Pulled<'_, FromTenant>,
+) -> Result<Exit, Error> {
+    let mut list = app.output()?.lead("tenant").list(kind.view)?;
+    let progress = app.progress(kind.plural);
+    let mut failures: Vec<TenantFailure> = Vec::new();
+    let mut skipped = 0;
+    let mut stopped = None;
+    for item in items {
+        match item {
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
+            Ok(Ok(found)) => {
+                progress.add(1);
+                if keep(&found.item) {
+                    list.push_from(&found.tenant.name, &found.item)?;
+                    list.end_page()?;
+                }
+            }
+            Ok(Err(failed)) if failed.is_skipped() => {
+                skipped += 1;
+                if let Some(tenant) = failed.tenant() {
+                    app.console.warn(&format!(
+                        "tenant {} ({}) is left out: it has no API host yet",
+                        tenant.name, tenant.id
+                    ));
+                }
+            }
+            Ok(Err(failed)) => failures.push(failed),
+        }
+    }
+    progress.finish();
+    let mut rows = Vec::new();
+    for failed in &failures {
+        rows.push(error_row(
+            failed.tenant(),
+            &failure(failed.error().clone()),
+        )?);
+    }
+    if let Some(error) = &stopped {
+        rows.push(error_row(None, error)?);
+    }
+    let mut ending = Ending::new().errors(Some(rows));
+    if stopped.is_none() && plan.one_page {
+        app.console.note(&format!(
+            "one page of each tenant; {}",
+            how_to_get_the_rest(plan)
+        ));
+    } else if let Some(limit) = plan.limit.filter(|limit| list.rows() >= *limit) {
+        ending = ending.remainder(None, format!("--limit {limit} was reached"));
+    }
+    let printed = list.finish(ending)?;
+    if let Some(error) = stopped {
+        return Err(incomplete(error, printed, kind.plural));
+    }
+    let asked = tenants.len() - skipped;
+    match failures.len() {
+        0 => Ok(Exit::Success),
+        failed if failed == asked => Err(all_failed(failures, kind.plural)),
+        failed => Err(some_failed(failures, failed, asked, kind.plural)),
+    }
+}
+
+/// The outcome when some tenants failed and others did not.
+fn some_failed(failures: Vec<TenantFailure>, failed: usize, asked: usize, plural: &str) -> Error {
+    let what = if failed == 1 { "tenant" } else { "tenants" };
+    let error = Error::partial(format!(
+        "the {plural} of {failed} of {asked} {what} could not be listed",
+        what = if asked == 1 { what } else { "tenants" },
+    ));
+    failures.into_iter().fold(error, |error, failed| {
+        error.with_failure(failed.to_string())
+    })
+}
+
+/// The outcome when every tenant failed: the class is that of the first.
+fn all_failed(failures: Vec<TenantFailure>, plural: &str) -> Error {
+    let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    let class = failures
+        .into_iter()
+        .next()
+        .map_or(Class::Api, |failed| failure(failed.into_error()).class());
+    let error = Error::new(class, format!("the {plural} of no tenant could be listed"));
+    texts.into_iter().fold(error, Error::with_failure)
+}
+
+/// The outcome of a list that ended early with something printed.
+fn incomplete(error: Error, rows: u64, plural: &str) -> Error {
+    let text = format!("the list is incomplete: {rows} {plural} were printed");
+    if error.is_interrupted() {
+        return Error::new(Class::Interrupted, format!("interrupted; {text}"));
+    }
+    error.context(text).with_class(Class::Partial)
+}
+
+fn how_to_get_the_rest(plan: Plan) -> String {
+    match plan.limit {
+        Some(limit) => format!("--limit {limit} was reached"),
+        None => "use --all for the rest".to_owned(),
+    }
+}
+
+/// A row of `errors` in JSON output.
+pub(crate) fn error_row(tenant: Option<&Target>, error: &Error) -> Result<Box<RawValue>, Error> {
+    let mut row: Vec<(&str, Value)> = Vec::new();
+    if let Some(tenant) = tenant {
+        row.push((
+            "tenant",
+            json!({"id": tenant.id.as_str(), "name": tenant.name}),
+        ));
+    }
+    row.push(("message", error.to_string().into()));
+    for (name, value) in error.details() {
+        // The service's own words are part of the text already.
+        if row.iter().all(|(known, _)| *known != name) {
+            row.push((name, value.clone()));
+        }
+    }
+    object(&row)
+}
+
+/// An object whose members keep their order.
+pub(crate) fn object(members: &[(&str, Value)]) -> Result<Box<RawValue>, Error> {
+    struct Members<'a>(&'a [(&'a str, Value)]);
+
+    impl Serialize for Members<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+        }
+    }
+
+    to_raw(&Members(members))
+}
+
+fn to_raw(value: &impl Serialize) -> Result<Box<RawValue>, Error> {
+    serde_json::value::to_raw_value(value)
+        .map_err(|error| Error::internal("cannot write JSON").with_source(error))
+}
+
+/// What the `pages` blocks of the service come to.
+#[derive(Default)]
+struct PageBlocks {
+    first: Option<Map<String, Value>>,
+    last: Option<Map<String, Value>>,
+    pages: u64,
+    total: Option<u64>,
+    /// Whether the service has more behind the last page.
+    more: bool,
+}
+
+impl PageBlocks {
+    fn see(&mut self, page: &Page<RawItem>) {
+        self.pages += 1;
+        self.more = page.next.is_some();
+        let Some(info) = &page.info else { return };
+        self.total = self.total.or(info.total_items);
+        let block: Option<Map<String, Value>> = info
+            .raw
+            .as_ref()
+            .and_then(|raw| serde_json::from_str(raw.get()).ok());
+        if self.first.is_none() {
+            self.first.clone_from(&block);
+        }
+        self.last = block;
+    }
+
+    /// One page: its block as it came. Several: what is true of all of them together.
+    fn to_json(&self, plan: Plan) -> Result<Option<Box<RawValue>>, Error> {
+        let Some(first) = &self.first else {
+            return Ok(None);
+        };
+        let mut block = first.clone();
+        if self.pages > 1 {
+            for name in ["current", "nextKey"] {
+                block.remove(name);
+            }
+            if let Some(next) = self.last.as_ref().and_then(|last| last.get("nextKey")) {
+                block.insert("nextKey".into(), next.clone());
+            }
+        }
+        // The key leads behind the page, but the limit may have cut the page.
+        if plan.limit.is_some() {
+            block.remove("nextKey");
+        }
+        to_raw(&Value::Object(block)).map(Some)
+    }
+}
+
+const USUAL_PAGE: u32 = 50;
+/// No list of the service has larger pages.
+const LARGEST_PAGE: u32 = 1000;
