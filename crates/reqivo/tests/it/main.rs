@@ -13,3 +13,4 @@ mod cancellation;
 mod corpus;
 mod parity;
 mod pooling;
+mod same_results;
