@@ -62,6 +62,27 @@ scenarios! {
         assert_eq!((stats.created, stats.closed_dead, stats.reused), (2, 1, 0));
     }
 
+    fn no_post_fails_when_the_server_closes_every_connection_in_between() {
+        let server = Server::start(|_| Script::from(Reply::ok("x")).close());
+        let session = Session::new();
+        for call in 1..=60 {
+            let mut response = wait!(session.post(server.url("/")).body("x").send()).unwrap();
+            assert_eq!(wait!(response.text()).unwrap(), "x");
+            server.wait_until(|view| view.connections.closed == call);
+        }
+        assert_eq!(server.requests().len(), 60);
+    }
+
+    fn sessions_that_come_and_go_leave_no_connection_behind() {
+        let server = Server::start(|_| Reply::ok("x"));
+        for _ in 0..100 {
+            let session = Session::new();
+            wait!(session.get(server.url("/")).send()).unwrap();
+        }
+        server.wait_until_idle();
+        assert_eq!(server.connections().opened, 100);
+    }
+
     fn bytes_that_nobody_asked_for_make_an_idle_connection_unusable() {
         let speak = Gate::new();
         let said = Gate::new();

@@ -1,3 +1,5 @@
+mod kinds;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
@@ -6,6 +8,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use url::Url;
 
+pub use self::kinds::{ErrorKind, Phase, TimeLimit, TlsProblem};
 use crate::headers::Headers;
 use crate::proto::encode::InvalidRequest;
 use crate::proto::{ProtocolError, Violation};
@@ -41,175 +44,6 @@ enum Message {
         limit: TimeLimit,
         after: Duration,
     },
-}
-
-/// The kinds of [`Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The request or client could not be built; nothing was sent.
-    Builder,
-    /// The host was not found or did not accept the connection.
-    Connect,
-    /// The TLS handshake failed.
-    Tls,
-    /// The connection broke while it was in use.
-    Network,
-    /// A time limit expired.
-    Timeout,
-    /// The reply breaks the rules of HTTP/1.1.
-    Protocol,
-    /// A configured limit was exceeded.
-    Limit,
-    /// The connection ended before the declared end of the body.
-    IncompleteBody,
-    /// The content coding of the body is corrupt or truncated.
-    Decode,
-    /// The body is not the JSON that was asked for.
-    Json,
-    /// The body was already handed out or lost.
-    Body,
-    /// The status is 4xx or 5xx, and the caller asked for that to be an error.
-    Status,
-    /// A redirect was not followed: too many, a loop, or refused by the policy.
-    Redirect,
-    /// The blocking call was refused, timed out or was cancelled.
-    Blocking,
-}
-
-impl ErrorKind {
-    /// Returns the name of the kind in lower case, such as `timeout`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Builder => "builder",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Network => "network",
-            Self::Timeout => "timeout",
-            Self::Protocol => "protocol",
-            Self::Limit => "limit",
-            Self::IncompleteBody => "incomplete_body",
-            Self::Decode => "decode",
-            Self::Json => "json",
-            Self::Body => "body",
-            Self::Status => "status",
-            Self::Redirect => "redirect",
-            Self::Blocking => "blocking",
-        }
-    }
-}
-
-/// How far a request had come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Phase {
-    /// Building the request.
-    Build,
-    /// Waiting for a connection of the pool to become free.
-    Pool,
-    /// Looking up the host.
-    Resolve,
-    /// Opening the TCP connection.
-    Connect,
-    /// The TLS handshake.
-    Tls,
-    /// Sending the request.
-    Write,
-    /// Waiting for the head of the response.
-    Head,
-    /// Reading the body.
-    Body,
-    /// Deciding about a redirect.
-    Redirect,
-}
-
-impl Phase {
-    /// Returns the name of the phase in lower case, such as `head`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Build => "build",
-            Self::Pool => "pool",
-            Self::Resolve => "resolve",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Write => "write",
-            Self::Head => "head",
-            Self::Body => "body",
-            Self::Redirect => "redirect",
-        }
-    }
-
-    fn doing(self) -> &'static str {
-        match self {
-            Self::Build => "building the request",
-            Self::Pool => "waiting for a free connection",
-            Self::Resolve => "looking up the host",
-            Self::Connect => "connecting",
-            Self::Tls => "in the tls handshake",
-            Self::Write => "sending the request",
-            Self::Head => "waiting for the response",
-            Self::Body => "reading the body",
-            Self::Redirect => "following a redirect",
-        }
-    }
-}
-
-/// The time limits that can expire; see [`Timeouts`](crate::Timeouts).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TimeLimit {
-    /// [`Timeouts::pool`](crate::Timeouts::pool).
-    Pool,
-    /// [`Timeouts::connect`](crate::Timeouts::connect).
-    Connect,
-    /// [`Timeouts::tls`](crate::Timeouts::tls).
-    Tls,
-    /// [`Timeouts::write`](crate::Timeouts::write).
-    Write,
-    /// [`Timeouts::first_byte`](crate::Timeouts::first_byte).
-    FirstByte,
-    /// [`Timeouts::read`](crate::Timeouts::read).
-    Read,
-    /// [`Timeouts::total`](crate::Timeouts::total).
-    Total,
-}
-
-impl TimeLimit {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Pool => "pool",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Write => "write",
-            Self::FirstByte => "first-byte",
-            Self::Read => "read",
-            Self::Total => "total",
-        }
-    }
-}
-
-/// Why a TLS handshake failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TlsProblem {
-    /// The certificate is not signed by a trusted authority.
-    Untrusted,
-    /// The certificate has expired.
-    Expired,
-    /// The certificate is not valid yet.
-    NotYetValid,
-    /// The certificate is for another host.
-    WrongHost,
-    /// The certificate was revoked.
-    Revoked,
-    /// The peers have no protocol version or cipher in common.
-    Version,
-    /// The server ended the handshake with an alert.
-    Alert,
-    /// Anything else: a malformed certificate, a peer that does not speak TLS.
-    Other,
 }
 
 impl Error {
