@@ -18,7 +18,7 @@ use crate::proto::{BodyLength, Head};
 
 /// A response. Its body may still be on its way.
 ///
-/// [`bytes`](Self::bytes), [`text`](Self::text) and [`json`](Self::json) collect the body, up to
+/// [`bytes`](Self::bytes), [`text`](Self::text) and `json` collect the body, up to
 /// [`Limits::buffered_bytes`](crate::Limits::buffered_bytes) (256 MiB by default), and may be called any number of times;
 /// [`chunk`](Self::chunk), [`iter_content`](Self::iter_content) and [`into_stream`](Self::into_stream) hand it out in pieces.
 ///

@@ -150,17 +150,13 @@ impl Exchange {
     /// The input ended before the head was complete.
     fn ended(&mut self, error: Option<crate::proto::ProtocolError>) -> Failure {
         let violation = error.map_or(Violation::IncompleteHead, |error| error.violation());
-        let error = match &mut self.sending {
-            Sending::Broken(Some(_)) if violation == Violation::ClosedWithoutReply => {
-                let Sending::Broken(first) = &mut self.sending else {
-                    unreachable!("just matched")
-                };
-                let first = first
-                    .take()
-                    .unwrap_or_else(|| io::ErrorKind::BrokenPipe.into());
-                Error::network(first, Phase::Write)
-            }
-            _ => Error::protocol(violation.into(), Phase::Head),
+        let write_error = match &mut self.sending {
+            Sending::Broken(first) if violation == Violation::ClosedWithoutReply => first.take(),
+            _ => None,
+        };
+        let error = match write_error {
+            Some(error) => Error::network(error, Phase::Write),
+            None => Error::protocol(violation.into(), Phase::Head),
         };
         Failure {
             error,
