@@ -1,11 +1,18 @@
 //! What every command stands on: console, settings, output, and the client when it is needed.
 
-use std::sync::OnceLock;
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant, SystemTime},
+};
 
 use clikit::{
     Console, Env, Error, Interrupts, Progress, ReportForm,
     output::{Destination, Format, Output},
     settings::Settings,
+};
+use restkit::{
+    BoxFuture,
+    clock::{Clock, TokioClock},
 };
 use sophos_central::Config;
 use sophos_sandbox::Sandbox;
@@ -125,13 +132,43 @@ impl App {
         let mut config = Config::new(kind.client_id(), "sandbox".to_owned())
             .auth_url(sandbox.token_url())
             .global_url(sandbox.url())
+            .clock(SandboxClock::at(&sandbox.reference_time())?)
             .user_agent(concat!("sophos/", env!("CARGO_PKG_VERSION")));
         if let Some(seconds) = settings::number(&self.settings, "api.timeout") {
-            config = config.timeout(std::time::Duration::from_secs(seconds));
+            config = config.timeout(Duration::from_secs(seconds));
         }
         if let Some(retries) = settings::number(&self.settings, "api.max_retries") {
             config = config.max_retries(retries);
         }
         Ok(config)
+    }
+}
+
+/// Waits as any clock does, and shows the date at which the sandbox's clock stands still, so that
+/// `--since 7d` means the same to both.
+struct SandboxClock {
+    date: SystemTime,
+}
+
+impl SandboxClock {
+    fn at(date: &str) -> Result<Self, Error> {
+        let date: jiff::Timestamp = date.parse().map_err(|error| {
+            Error::internal("cannot read the sandbox's clock").with_source(error)
+        })?;
+        Ok(Self { date: date.into() })
+    }
+}
+
+impl Clock for SandboxClock {
+    fn now(&self) -> Instant {
+        TokioClock.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        TokioClock.sleep(duration)
+    }
+
+    fn calendar(&self) -> SystemTime {
+        self.date
     }
 }

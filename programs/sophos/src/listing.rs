@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) one_page: bool,
     /// Stop after so many items.
     pub(crate) limit: Option<u64>,
+    /// Items are left out here, so that the service cannot count them.
+    pub(crate) filtered: bool,
 }
 
 /// Puts a plan on a list of any area.
@@ -38,7 +40,7 @@ macro_rules! planned {
         if plan.one_page {
             list = list.max_pages(1);
         }
-        if let Some(limit) = plan.limit {
+        if let Some(limit) = plan.limit.filter(|_| !plan.filtered) {
             list = list.max_items(limit);
         }
         list.raw()
@@ -63,7 +65,22 @@ impl Plan {
             page_size,
             one_page: !everything && paging.limit.is_none(),
             limit: paging.limit,
+            filtered: false,
         }
+    }
+
+    /// The same for a list whose items are filtered here: all of them have to be looked at.
+    pub(crate) fn filtered(self, paging: &Paging) -> Self {
+        Self {
+            page_size: paging.page_size,
+            one_page: false,
+            filtered: true,
+            ..self
+        }
+    }
+
+    fn is_reached(self, items: u64) -> bool {
+        self.limit.is_some_and(|limit| items >= limit)
     }
 }
 
@@ -107,9 +124,14 @@ pub(crate) fn print_pages(
         progress.set_total(blocks.total);
         progress.page(items);
         for item in page.items.iter().filter(|item| keep(item)) {
-            list.push(item)?;
+            if !plan.is_reached(list.rows()) {
+                list.push(item)?;
+            }
         }
         list.end_page()?;
+        if plan.filtered && plan.is_reached(list.rows()) {
+            break;
+        }
         if app.interrupts.is_draining() && blocks.more {
             trouble = Some(Error::interrupted());
             break;
@@ -119,7 +141,11 @@ pub(crate) fn print_pages(
     let mut ending = Ending::new().pages(blocks.to_json(plan)?);
     if let Some(error) = &trouble {
         ending = ending.errors(Some(vec![error_row(None, error)?]));
-    } else if blocks.more || plan.limit.is_some_and(|limit| fetched >= limit) {
+    } else if plan.filtered {
+        if plan.is_reached(list.rows()) {
+            ending = ending.remainder(None, how_to_get_the_rest(plan));
+        }
+    } else if blocks.more || plan.is_reached(fetched) {
         ending = ending.remainder(blocks.total, how_to_get_the_rest(plan));
     }
     let rows = list.finish(ending)?;
@@ -195,7 +221,7 @@ pub(crate) fn print_across(
     let asked = tenants.len() - skipped;
     match failures.len() {
         0 => Ok(Exit::Success),
-        failed if failed == asked => Err(all_failed(failures, kind.plural)),
+        failed if failed == asked && printed == 0 => Err(all_failed(failures, kind.plural)),
         failed => Err(some_failed(failures, failed, asked, kind.plural)),
     }
 }

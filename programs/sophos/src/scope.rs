@@ -1,11 +1,15 @@
 //! Which tenants a command is about.
 
 use clikit::{Error, suggest};
-use sophos_central::{TenantId, tenants::Target};
+use serde::Deserialize as _;
+use sophos_central::{
+    TenantId,
+    tenants::{Target, Tenant},
+};
 
 use crate::{
     app::App,
-    face::{Face, Work, call},
+    face::{Face, Work, call, list},
     settings,
 };
 
@@ -44,12 +48,14 @@ pub(crate) fn tenants(app: &App, face: &Face) -> Result<Tenants, Error> {
     {
         return Ok(Tenants::One(Some(id.as_str().into())));
     }
-    let mut all = call!(face, Work::Read, |client| client.targets())?;
+    let mut all = known(face)?;
     if let Some(region) = settings::region_filter(&app.settings) {
-        all.retain(|target| target.is_in(region));
+        all.retain(|known| known.target.is_in(region));
     }
     if app.scope.all_tenants {
-        return Ok(Tenants::Many(all));
+        return Ok(Tenants::Many(
+            all.into_iter().map(|known| known.target).collect(),
+        ));
     }
     let mut chosen = choose(&all, wanted)?;
     let one = wanted.len() == 1 && !wanted.iter().any(|name| is_pattern(name));
@@ -60,6 +66,40 @@ pub(crate) fn tenants(app: &App, face: &Face) -> Result<Tenants, Error> {
             Ok(Tenants::Many(chosen))
         }
     }
+}
+
+/// A tenant with both of its names.
+#[derive(Debug, Clone)]
+struct Known {
+    target: Target,
+    names: Vec<String>,
+}
+
+impl Known {
+    fn fits(&self, wanted: &str) -> bool {
+        TenantId::from(wanted) == self.target.id
+            || self.names.iter().any(|name| matches(wanted, name))
+    }
+}
+
+/// Every tenant that the credential reaches.
+fn known(face: &Face) -> Result<Vec<Known>, Error> {
+    let mut all = Vec::new();
+    for page in list!(face, &None, |client| client.tenants().list().raw()).pages() {
+        for item in page?.items {
+            let tenant = Tenant::deserialize(&*item).map_err(|error| {
+                Error::api("a tenant in the list could not be read").with_source(error)
+            })?;
+            all.push(Known {
+                target: Target::from(&tenant),
+                names: [tenant.show_as, tenant.name]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
+            });
+        }
+    }
+    Ok(all)
 }
 
 /// Finds the tenant of a command that works on one.
@@ -98,18 +138,15 @@ fn own_tenant(own: &str, wanted: &[String]) -> Result<Tenants, Error> {
     }
 }
 
-/// Picks the targets that are named, in the order of the list.
-fn choose(all: &[Target], wanted: &[String]) -> Result<Vec<Target>, Error> {
-    let mut chosen = vec![false; all.len()];
+/// Picks the tenants that are named, in the order of the list.
+fn choose(all: &[Known], wanted: &[String]) -> Result<Vec<Target>, Error> {
     for name in wanted {
-        let mut found = Vec::new();
-        for (index, target) in all.iter().enumerate() {
-            if fits(target, name) {
-                found.push((index, target));
-            }
-        }
+        let found: Vec<&Known> = all.iter().filter(|known| known.fits(name)).collect();
         if found.is_empty() {
-            let names = all.iter().map(|target| target.name.as_str());
+            let names = all
+                .iter()
+                .flat_map(|known| &known.names)
+                .map(String::as_str);
             let error = Error::user(format!("no tenant is called `{name}`"));
             return Err(match suggest(name, names) {
                 Some(near) => error.with_hint(format!("did you mean `{near}`?")),
@@ -117,28 +154,17 @@ fn choose(all: &[Target], wanted: &[String]) -> Result<Vec<Target>, Error> {
             });
         }
         if found.len() > 1 && !is_pattern(name) {
-            let ids: Vec<&str> = found.iter().map(|(_, target)| target.id.as_str()).collect();
+            let ids: Vec<&str> = found.iter().map(|known| known.target.id.as_str()).collect();
             return Err(
                 Error::user(format!("{} tenants are called `{name}`", ids.len()))
                     .with_hint(format!("choose by id: {}", ids.join(", "))),
             );
         }
-        for (index, _) in found {
-            if let Some(slot) = chosen.get_mut(index) {
-                *slot = true;
-            }
-        }
     }
-    Ok(all
+    let chosen = all
         .iter()
-        .zip(chosen)
-        .filter(|(_, chosen)| *chosen)
-        .map(|(target, _)| target.clone())
-        .collect())
-}
-
-fn fits(target: &Target, name: &str) -> bool {
-    TenantId::from(name) == target.id || matches(name, &target.name)
+        .filter(|known| wanted.iter().any(|name| known.fits(name)));
+    Ok(chosen.map(|known| known.target.clone()).collect())
 }
 
 pub(crate) fn is_pattern(text: &str) -> bool {

@@ -106,10 +106,10 @@ pub(crate) struct TenantsArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Scope {
     /// Tenant by id, name or name pattern with * and ? (may be repeated)
-    #[arg(long = "tenant", value_name = "ID|NAME", help_heading = GLOBAL)]
+    #[arg(long = "tenant", display_order = 50, value_name = "ID|NAME", help_heading = GLOBAL)]
     pub(crate) tenants: Vec<String>,
     /// Every tenant that the credential reaches
-    #[arg(long, conflicts_with = "tenants", help_heading = GLOBAL)]
+    #[arg(long, conflicts_with = "tenants", display_order = 51, help_heading = GLOBAL)]
     pub(crate) all_tenants: bool,
 }
 
@@ -117,10 +117,12 @@ pub(crate) struct Scope {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SubScope {
     /// Tenant by id, name or name pattern with * and ? (may be repeated)
-    #[arg(id = "sub_tenants", long = "tenant", global = true, value_name = "ID|NAME", help_heading = GLOBAL)]
+    #[arg(id = "sub_tenants",
+        display_order = 50, long = "tenant", global = true, value_name = "ID|NAME", help_heading = GLOBAL)]
     pub(crate) tenants: Vec<String>,
     /// Every tenant that the credential reaches
-    #[arg(id = "sub_all_tenants", long = "all-tenants", global = true, conflicts_with = "sub_tenants", help_heading = GLOBAL)]
+    #[arg(id = "sub_all_tenants",
+        display_order = 51, long = "all-tenants", global = true, conflicts_with = "sub_tenants", help_heading = GLOBAL)]
     pub(crate) all_tenants: bool,
 }
 

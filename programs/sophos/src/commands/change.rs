@@ -57,9 +57,7 @@ pub(super) fn isolate(
     }
     if ask {
         let mut question = Confirm::new(format!("{verb} {} devices?", ids.len()));
-        if let Some(tenant) = &tenant {
-            question = question.line(format!("tenant: {tenant}"));
-        }
+        question = question.line(format!("tenant: {}", tenant_of(app, &face, &tenant)?));
         question = question.line(format!("devices: {}", described(&face, &tenant, &ids)));
         question.require(&app.console, false)?;
     }
@@ -385,6 +383,19 @@ fn outcome(
     Err(failed.iter().fold(error, |error, (id, why)| {
         error.with_failure(format!("{id}: {why}"))
     }))
+}
+
+/// The id of the tenant that a change goes to.
+fn tenant_of(app: &App, face: &Face, tenant: &Option<TenantId>) -> Result<String, Error> {
+    if let Some(tenant) = tenant {
+        return Ok(tenant.to_string());
+    }
+    let who = call!(face, Work::Read, |client| client.whoami())?;
+    let configured = app
+        .settings
+        .text(settings::TENANT_ID)
+        .filter(|_| !who.is_tenant());
+    Ok(configured.unwrap_or(&who.id).to_owned())
 }
 
 /// Names the devices of a question, by host name where that is cheap to learn.

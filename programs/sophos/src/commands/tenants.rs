@@ -8,6 +8,7 @@ use sophos_central::{
     tenants::{Target, Tenant, TenantFilter},
 };
 
+use super::field_roots;
 use crate::{
     app::App,
     args::{TenantFilters, TenantsCommand},
@@ -27,9 +28,12 @@ pub(super) fn run(app: &App, command: TenantsCommand) -> Result<Exit, Error> {
             let filters = Local::new(app, &args.filters);
             let mut plan = Plan::new(app, &args.paging);
             // The service knows no filters here, so they look at everything.
-            if filters.is_some() && plan.one_page {
-                plan.one_page = false;
-                plan.page_size = args.paging.page_size;
+            if filters.is_some() {
+                plan = plan.filtered(&args.paging);
+            }
+            let mut wanted = TenantFilter::default();
+            if filters.is_none() {
+                wanted.fields = field_roots(app);
             }
             let face = app.connect()?;
             let counters = Progress::new();
@@ -37,7 +41,7 @@ pub(super) fn run(app: &App, command: TenantsCommand) -> Result<Exit, Error> {
             let tenants = list!(&face, &None, |client| planned!(
                 plan,
                 &counters,
-                client.tenants().list().filter(TenantFilter::default())
+                client.tenants().list().filter(wanted)
             ));
             let outcome = print_pages(app, TENANTS, plan, &keep, tenants.pages());
             app.warn_if_suspect(&counters);

@@ -372,3 +372,16 @@ fn a_field_nobody_has_is_a_warning_with_a_suggestion() {
         "warning: no item has the field `nme`; did you mean `name`?\n"
     );
 }
+
+#[test]
+fn relative_times_go_by_the_clock_of_the_sandbox() {
+    let rows = Program::new()
+        .line("--sandbox alerts list --since 3d -o ndjson")
+        .success()
+        .rows();
+    assert!(
+        !rows.is_empty() && rows.len() < 140,
+        "{} alerts",
+        rows.len()
+    );
+}

@@ -8,6 +8,7 @@ mod changes;
 mod configuration;
 mod faces;
 mod failures;
+mod guide;
 mod interrupt;
 mod lists;
 mod program;

@@ -124,6 +124,12 @@ fn tenants_are_chosen_by_id_name_and_pattern() {
         "an id needs no list: {asked:?}"
     );
 
+    // Either of its names will do.
+    let official = tenants[1]["name"].as_str().unwrap();
+    program
+        .run(&["--tenant", official, "endpoint", "list"])
+        .success();
+
     let by_name = program
         .run(&["--tenant", name, "endpoint", "list", "-o", "ndjson"])
         .success();
@@ -161,6 +167,10 @@ fn only_an_explicit_region_filters_tenants() {
         .line("tenants list --all -o ndjson --region eu")
         .success()
         .rows();
+    let three = program
+        .line("tenants list --region eu --limit 3 -o ndjson")
+        .success();
+    assert_eq!(three.rows(), some[..3]);
     assert!(!some.is_empty() && some.len() < all.len());
     assert!(
         some.iter()
