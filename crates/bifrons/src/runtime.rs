@@ -283,9 +283,11 @@ impl BlockingRuntime {
     /// New calls are refused from now on. Calls in progress and spawned tasks get up to `grace` to
     /// end; then the calls end with [`BlockingError::Closed`] and the tasks are dropped. Returns
     /// as soon as nothing is left, at the latest a tenth of a second after `grace`, and joins the
-    /// threads of the runtime. (Only a task that blocks inside its own poll, or in a destructor,
-    /// can hold it up longer. A call that does is left to release the runtime at its end.) A second shutdown returns the report of the first. A runtime of
+    /// threads of the runtime. A second shutdown returns the report of the first. A runtime of
     /// [`Mode::External`] goes on; only calls through this one are refused.
+    ///
+    /// A call that blocks inside its own poll does not hold the shutdown up: it, or a call that
+    /// waits behind it, releases the runtime when it leaves. A task that does so can.
     ///
     /// Where waiting is not allowed, in an async task or a task of this very runtime, the grace
     /// counts as zero and nothing is joined; the report says so, and a later shutdown from a
