@@ -1,6 +1,6 @@
 //! No reply makes the decoder panic, hold more than it may, or depend on how it was split into reads.
 //!
-//! The first byte chooses method, tolerance and the size of the reads.
+//! The corpus is plain replies; `crates/reqivo/tests/it` runs it as ordinary tests.
 
 #![no_main]
 
@@ -47,23 +47,16 @@ fn decode(reply: &[u8], step: usize, method: &http::Method, tolerance: &Toleranc
     (body, heads, result)
 }
 
-fuzz_target!(|data: &[u8]| {
-    let Some((&choice, reply)) = data.split_first() else {
-        return;
-    };
-    let method = if choice & 1 == 0 {
-        http::Method::GET
-    } else {
-        http::Method::HEAD
-    };
-    let mut tolerance = Tolerance::default();
-    if choice & 2 != 0 {
-        tolerance = tolerance.join_folded_lines();
+fuzz_target!(|reply: &[u8]| {
+    let strict = Tolerance::default();
+    let joining = Tolerance::default().join_folded_lines();
+    let lenient = joining.clone().read_unknown_coding_to_close();
+    let step = reply.len() % 13 + 1;
+    for method in [http::Method::GET, http::Method::HEAD] {
+        for tolerance in [&strict, &joining, &lenient] {
+            let whole = decode(reply, reply.len().max(1), &method, tolerance);
+            assert_eq!(decode(reply, 1, &method, tolerance), whole);
+            assert_eq!(decode(reply, step, &method, tolerance), whole);
+        }
     }
-    if choice & 4 != 0 {
-        tolerance = tolerance.read_unknown_coding_to_close();
-    }
-    let step = usize::from(choice >> 3).max(1);
-    let whole = decode(reply, reply.len().max(1), &method, &tolerance);
-    assert_eq!(decode(reply, step, &method, &tolerance), whole);
 });

@@ -187,3 +187,33 @@ async fn tasks_that_are_aborted_free_their_slots() {
     gate.open();
     assert_eq!(get(&session, &server.url("/x")).await.unwrap(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_dropped_at_random_by_many_tasks_leave_the_pool_whole() {
+    let _watchdog = Watchdog::start();
+    let server = Server::start(|_| reply());
+    let pool = PoolConfig::default().per_origin(3);
+    let session = Session::builder().pool(pool).build().unwrap();
+    let mut tasks = Vec::new();
+    for task in 0..16_u32 {
+        let (session, url) = (session.clone(), server.url("/"));
+        tasks.push(tokio::spawn(async move {
+            for call in 0..20_u32 {
+                // Some number of polls, different every time.
+                let polls = 1 + (task * 7 + call * 13) % 17;
+                if let Some(done) = with_budget(polls, get(&session, &url)).await {
+                    assert_eq!(done.unwrap(), BODY);
+                }
+                assert!(session.pool_stats().open <= 3);
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let stats = session.pool_stats();
+    assert_eq!((stats.in_use, stats.waiting), (0, 0), "{stats:?}");
+    for _ in 0..100 {
+        assert_eq!(get(&session, &server.url("/")).await.unwrap(), BODY);
+    }
+}
