@@ -1,12 +1,15 @@
 //! What every command stands on: console, settings, output, and the client when it is needed.
 
 use std::{
-    sync::OnceLock,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
 use clikit::{
-    Console, Env, Error, Interrupts, Progress, ReportForm,
+    Confirm, Console, Env, Error, Interrupts, Progress, ReportForm,
     output::{Destination, Format, Output},
     settings::Settings,
 };
@@ -32,6 +35,7 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     pub(crate) interrupts: Interrupts,
     format: Format,
+    asking: Arc<AtomicBool>,
     sandbox: OnceLock<Sandbox>,
 }
 
@@ -64,6 +68,7 @@ impl App {
             settings,
             interrupts: Interrupts::new(),
             format,
+            asking: Arc::default(),
             sandbox: OnceLock::new(),
         })
     }
@@ -93,6 +98,14 @@ impl App {
         self.console.progress(subject)
     }
 
+    /// Asks before a change, when a client exists already.
+    pub(crate) fn confirm(&self, question: &Confirm) -> Result<(), Error> {
+        self.asking.store(true, Ordering::SeqCst);
+        let answer = question.require(&self.console, self.global.yes);
+        self.asking.store(false, Ordering::SeqCst);
+        answer
+    }
+
     /// Says so when the service repeated a page of a list.
     pub(crate) fn warn_if_suspect(&self, counters: &sophos_central::Progress) {
         if counters.is_suspect() {
@@ -115,7 +128,7 @@ impl App {
         if self.global.debug {
             config = crate::debug::shown(config, &self.console)?;
         }
-        signals::listen(&self.interrupts)
+        signals::listen(&self.interrupts, &self.asking)
             .map_err(|error| Error::io("cannot listen for Ctrl-C", error))?;
         Face::new(config, self.global.sync, &self.interrupts, &self.console)
     }

@@ -151,7 +151,7 @@ pub(crate) fn print_pages(
     let rows = list.finish(ending)?;
     match trouble {
         None => Ok(Exit::Success),
-        Some(error) => Err(incomplete(error, rows, kind.plural)),
+        Some(error) => Err(incomplete(error, rows)),
     }
 }
 
@@ -216,7 +216,7 @@ pub(crate) fn print_across(
     }
     let printed = list.finish(ending)?;
     if let Some(error) = stopped {
-        return Err(incomplete(error, printed, kind.plural));
+        return Err(incomplete(error, printed));
     }
     let asked = tenants.len() - skipped;
     match failures.len() {
@@ -228,30 +228,33 @@ pub(crate) fn print_across(
 
 /// The outcome when some tenants failed and others did not.
 fn some_failed(failures: Vec<TenantFailure>, failed: usize, asked: usize, plural: &str) -> Error {
-    let what = if failed == 1 { "tenant" } else { "tenants" };
-    let error = Error::partial(format!(
-        "the {plural} of {failed} of {asked} {what} could not be listed",
-        what = if asked == 1 { what } else { "tenants" },
-    ));
-    failures.into_iter().fold(error, |error, failed| {
-        error.with_failure(failed.to_string())
-    })
+    let tenants = if asked == 1 { "tenant" } else { "tenants" };
+    let text = format!("the {plural} of {failed} of {asked} {tenants} could not be listed");
+    summed_up(Error::partial(text), failures)
 }
 
 /// The outcome when every tenant failed: the class is that of the first.
 fn all_failed(failures: Vec<TenantFailure>, plural: &str) -> Error {
-    let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
     let class = failures
-        .into_iter()
-        .next()
-        .map_or(Class::Api, |failed| failure(failed.into_error()).class());
-    let error = Error::new(class, format!("the {plural} of no tenant could be listed"));
-    texts.into_iter().fold(error, Error::with_failure)
+        .first()
+        .map_or(Class::Api, |failed| failure(failed.error().clone()).class());
+    summed_up(
+        Error::new(class, format!("the {plural} of no tenant could be listed")),
+        failures,
+    )
+}
+
+fn summed_up(error: Error, failures: Vec<TenantFailure>) -> Error {
+    let hint = failures.first().and_then(|failed| failed.error().hint());
+    let error = failures.iter().fold(error, |error, failed| {
+        error.with_failure(failed.to_string())
+    });
+    hint.into_iter().fold(error, Error::with_hint)
 }
 
 /// The outcome of a list that ended early with something printed.
-fn incomplete(error: Error, rows: u64, plural: &str) -> Error {
-    let text = format!("the list is incomplete: {rows} {plural} were printed");
+fn incomplete(error: Error, rows: u64) -> Error {
+    let text = format!("the list is incomplete: {rows} printed");
     if error.is_interrupted() {
         return Error::new(Class::Interrupted, format!("interrupted; {text}"));
     }

@@ -59,7 +59,7 @@ pub(super) fn isolate(
         let mut question = Confirm::new(format!("{verb} {} devices?", ids.len()));
         question = question.line(format!("tenant: {}", tenant_of(app, &face, &tenant)?));
         question = question.line(format!("devices: {}", described(&face, &tenant, &ids)));
-        question.require(&app.console, false)?;
+        app.confirm(&question)?;
     }
     if let [id] = ids.as_slice() {
         let now = if on {

@@ -80,7 +80,7 @@ fn a_page_that_fails_leaves_what_was_delivered_and_exits_3() {
         assert!(
             outcome
                 .stderr
-                .contains("the list is incomplete: 50 devices were printed"),
+                .contains("the list is incomplete: 50 printed"),
             "{outcome}"
         );
 

@@ -59,7 +59,7 @@ fn a_list_ends_with_what_was_fetched() {
         assert_eq!(stdout, "id\na\nb\n");
         assert_eq!(
             stderr,
-            "error: interrupted; the list is incomplete: 2 devices were printed\n"
+            "error: interrupted; the list is incomplete: 2 printed\n"
         );
         assert_eq!(status, Some(130));
         second.open();
@@ -144,6 +144,64 @@ fn the_second_press_ends_a_change_and_says_that_it_is_unclear() {
         stderr.read_to_string(&mut rest).unwrap();
         assert_eq!((status, stdout.as_str()), (Some(130), ""), "{rest}");
         assert!(rest.contains("may or may not have been applied"), "{rest}");
+        gate.open();
+    }
+}
+
+#[test]
+fn the_devices_of_the_tenants_that_answered_are_printed() {
+    for sync in [&[][..], &["--sync"][..]] {
+        let gate = Gate::new();
+        let slow = gate.clone();
+        let server = Server::start(move |request: &Request| {
+            let host = format!("http://{}", request.header("host").unwrap_or_default());
+            match (request.path(), request.header("x-tenant-id")) {
+                ("/token", _) => introduction(request).unwrap(),
+                ("/whoami/v1", _) => Reply::json(format!(
+                    r#"{{"id":"p","idType":"partner","apiHosts":{{"global":"{host}"}}}}"#
+                )),
+                ("/partner/v1/tenants", _) => Reply::json(format!(
+                    r#"{{"items":[{{"id":"t1","name":"One","apiHost":"{host}"}},{{"id":"t2","name":"Two","apiHost":"{host}"}}]}}"#
+                )),
+                (_, Some("t1")) => Reply::json(r#"{"items":[{"id":"a"}]}"#),
+                _ => Reply::json(r#"{"items":[{"id":"b"}]}"#).hold(&slow),
+            }
+        });
+        let program = with_server(&server);
+        let words = [
+            "endpoint",
+            "list",
+            "--all-tenants",
+            "--all",
+            "-o",
+            "csv",
+            "--fields",
+            "id",
+        ];
+        let mut child = program
+            .std_command(&[&words[..], sync].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The header and the first tenant's row are out; the other tenant keeps us waiting.
+        let out = child.stdout.take().unwrap();
+        let first = testkit::watchdog(Duration::from_secs(30), move || {
+            let mut lines = BufReader::new(out).lines().map(Result::unwrap);
+            [lines.next(), lines.next()]
+        });
+        assert_eq!(
+            first,
+            [Some("tenant,id".to_owned()), Some("One,a".to_owned())]
+        );
+        gate.wait_for_arrival(1);
+        interrupt(&child);
+        let (status, _, stderr) = end(child);
+        assert_eq!(
+            stderr,
+            "error: interrupted; the list is incomplete: 1 printed\n"
+        );
+        assert_eq!(status, Some(130));
         gate.open();
     }
 }
