@@ -26,18 +26,20 @@ pub(crate) trait Driver {
     fn kick(&self);
 }
 
-/// The state shared by the calls and the keeper of one runtime.
+/// The state shared by the calls and the keeper of one runtime. What every call looks at comes
+/// first and in one cache line: after a wait in the kernel much of the cache belongs to others.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Handover {
     /// Calls in progress in the low [`ACTIVE_BITS`] bits, calls ever begun above.
     calls: AtomicU64,
     closed: AtomicBool,
-    /// Tasks were left behind and the keeper is to look after them.
-    wanted: AtomicBool,
     /// The keeper drives or is about to.
     driving: AtomicBool,
     /// Somebody sleeps until no call is in progress.
     idle_wanted: AtomicBool,
+    /// Tasks were left behind and the keeper is to look after them.
+    wanted: AtomicBool,
     takeovers: AtomicU64,
     keeper: Mutex<Keeper>,
     changed: Condvar,

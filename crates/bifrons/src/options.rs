@@ -132,6 +132,12 @@ pub(crate) struct Limits<'a> {
     pub(crate) cancel: Option<&'a CancelToken>,
 }
 
+impl Limits<'_> {
+    pub(crate) fn are_none(&self) -> bool {
+        self.end.is_none() && self.cancel.is_none()
+    }
+}
+
 /// Cancels blocking calls from another thread.
 ///
 /// Clones are the same token. Cancelling is final; a token may be cancelled before, during and
