@@ -33,10 +33,22 @@ pub(crate) struct Inner {
     pub(crate) history: Vec<Hop>,
     pub(crate) remote: SocketAddr,
     pub(crate) elapsed: Duration,
+    /// Whether the call may be repeated when its body is lost.
+    pub(crate) idempotent: bool,
     pub(crate) length: BodyLength,
     pub(crate) decoded: bool,
     pub(crate) body: Body,
     pub(crate) trailers: Option<Headers>,
+}
+
+impl Inner {
+    /// Says which request failed after its response had begun, and what that means for the call.
+    fn about(&self, error: Error) -> Error {
+        error
+            .with_request(&self.method, &self.url)
+            .with_sent(true)
+            .with_idempotent(self.idempotent)
+    }
 }
 
 /// An answer that redirected the request on its way to the final response.
@@ -239,7 +251,7 @@ impl Response {
     #[cfg(feature = "json")]
     pub async fn json<T: serde::de::DeserializeOwned + Send>(&mut self) -> Result<T, Error> {
         let body = self.collect().await?;
-        crate::json::parse(&body).map_err(|error| error.with_request(&self.0.method, &self.0.url))
+        crate::json::parse(&body).map_err(|error| self.0.about(error))
     }
 
     /// Returns the next piece of the body, as it arrives, or `None` at its end.
@@ -302,12 +314,9 @@ impl Response {
             return Ok(self);
         }
         let body = self.start_of_body().await;
-        let inner = *self.0;
-        Err(Error::new(ErrorKind::Status, Phase::Body)
-            .with_status(status)
-            .with_sent(true)
-            .with_request(&inner.method, &inner.url)
-            .with_reply(inner.head.headers, body))
+        let error = Error::new(ErrorKind::Status, Phase::Body).with_status(status);
+        let error = self.0.about(error);
+        Err(error.with_reply(self.0.head.headers, body))
     }
 
     /// Gives the connection back, or closes it when the rest of the body is large.
@@ -333,9 +342,8 @@ impl Response {
             Body::Failed => return Poll::Ready(Err(self.lost())),
             Body::Spent => {
                 let error = Error::new(ErrorKind::Body, Phase::Body)
-                    .with_message("the body was already handed out in pieces")
-                    .with_request(&self.0.method, &self.0.url);
-                return Poll::Ready(Err(error));
+                    .with_message("the body was already handed out in pieces");
+                return Poll::Ready(Err(self.0.about(error)));
             }
         };
         Poll::Ready(match result {
@@ -378,13 +386,11 @@ impl Response {
         if let Body::Live(mut live) = std::mem::replace(&mut self.0.body, Body::Failed) {
             live.abandon();
         }
-        error
-            .with_request(&self.0.method, &self.0.url)
-            .with_sent(true)
+        self.0.about(error)
     }
 
     fn lost(&self) -> Error {
-        lost().with_request(&self.0.method, &self.0.url)
+        self.0.about(lost())
     }
 
     /// Up to 64 KiB of the body, as much as there is of it.

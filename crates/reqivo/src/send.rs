@@ -42,28 +42,21 @@ pub(crate) async fn send(session: &Session, mut parts: Box<Parts>) -> Result<Res
         session,
         runtime,
         clock: Clock::new(timeouts, now),
+        idempotent: is_idempotent(&parts),
         session_headers: true,
         history: Vec::new(),
     };
     loop {
-        let idempotent = parts
-            .idempotent
-            .unwrap_or_else(|| parts.method.is_idempotent());
-        let about = |error: Error, parts: &Parts| {
-            error
-                .with_request(&parts.method, &parts.url)
-                .with_idempotent(idempotent)
-        };
-        let answer = match call.exchange(&parts, idempotent, now).await {
+        let answer = match call.exchange(&parts).await {
             Ok(answer) => answer,
-            Err(error) => return Err(about(error, &parts)),
+            Err(error) => return Err(call.about(error, &parts)),
         };
         let policy = parts.redirects.as_ref().unwrap_or(&session.redirects);
-        let target = policy.target(&answer.head, &parts.url, call.history.len());
-        match target.map_err(|error| about(error.with_sent(true), &parts))? {
-            None => return call.finish(answer, parts),
+        match policy.target(&answer.head, &parts.url, call.history.len()) {
+            Ok(None) => return call.finish(answer, parts),
             // Boxed: it would make every request's future larger.
-            Some(target) => parts = Box::pin(call.follow(answer, parts, target)).await?,
+            Ok(Some(target)) => parts = Box::pin(call.follow(answer, parts, target)).await?,
+            Err(error) => return Err(call.about(error.with_sent(true), &parts)),
         }
     }
 }
@@ -73,6 +66,8 @@ struct Call<'a> {
     session: &'a session::Inner,
     runtime: runtime::Id,
     clock: Clock,
+    /// Whether the call as a whole may be repeated, whatever method its redirects end with.
+    idempotent: bool,
     /// Whether the session's own headers are still to be added.
     session_headers: bool,
     history: Vec<Hop>,
@@ -100,21 +95,29 @@ impl Call<'_> {
         }
     }
 
+    /// Says which request failed, and what that means for the call.
+    fn about(&self, error: Error, parts: &Parts) -> Error {
+        let error = error.with_request(&parts.method, &parts.url);
+        // What was redirected was received.
+        let sent = error.may_have_been_processed() || !self.history.is_empty();
+        error.with_sent(sent).with_idempotent(self.idempotent)
+    }
+
     /// One request and the head of its response.
-    async fn exchange(
-        &mut self,
-        parts: &Parts,
-        idempotent: bool,
-        now: Instant,
-    ) -> Result<Answer, Error> {
+    async fn exchange(&mut self, parts: &Parts) -> Result<Answer, Error> {
         let outgoing = self.outgoing(parts);
         let close_asked = outgoing.check()?;
+        let now = match self.history.is_empty() {
+            true => self.clock.started,
+            false => Instant::now(),
+        };
         let mut lease = self
             .session
             .pool
             .acquire(&parts.url, self.runtime, &self.clock, now)
             .await?;
         let mut may_repeat = true;
+        let mut sent = false;
         loop {
             let mut reused = false;
             while let Some(conn) = lease.conn() {
@@ -126,8 +129,8 @@ impl Call<'_> {
             }
             if !reused {
                 let connector = &self.session.connector;
-                let conn = connector.connect(&parts.url, &self.clock).await?;
-                lease.put(conn);
+                let connected = connector.connect(&parts.url, &self.clock).await;
+                lease.put(connected.map_err(|error| error.with_sent(sent))?);
             }
             lease.begin();
             let Some(conn) = lease.conn() else {
@@ -160,8 +163,9 @@ impl Call<'_> {
                     });
                 }
                 Err(failure) => {
-                    if !(reused && may_repeat && is_stale(&failure, idempotent)) {
-                        return Err(failure.error.with_sent(failure.sent));
+                    sent |= failure.sent;
+                    if !(reused && may_repeat && is_stale(&failure, is_idempotent(parts))) {
+                        return Err(failure.error.with_sent(sent));
                     }
                     // The server closed the kept connection before it saw the request.
                     tracing::debug!(error = %failure.error, "repeating on a fresh connection");
@@ -193,11 +197,7 @@ impl Call<'_> {
             true => None,
             false => match ContentDecoder::of(&head.headers, &limits) {
                 Ok(content) => content,
-                Err(error) => {
-                    return Err(error
-                        .with_sent(true)
-                        .with_request(&parts.method, &parts.url));
-                }
+                Err(error) => return Err(self.about(error.with_sent(true), &parts)),
             },
         };
         let decoded = content.is_some();
@@ -239,6 +239,7 @@ impl Call<'_> {
             history: self.history,
             remote,
             elapsed,
+            idempotent: self.idempotent,
             length,
             decoded,
             body,
@@ -281,10 +282,10 @@ impl Call<'_> {
         );
         if std::mem::take(&mut self.session_headers) {
             let mut merged = self.session.headers.clone();
-            merged.overlay(&parts.headers);
             for name in &parts.without {
                 let _ = merged.remove(name);
             }
+            merged.overlay(&parts.headers);
             parts.headers = merged;
         }
         if !keep_body {
@@ -311,14 +312,20 @@ impl Call<'_> {
             .iter()
             .any(|hop| hop.method == parts.method && same(&hop.url))
         {
-            return Err(Error::new(ErrorKind::Redirect, Phase::Redirect)
+            let error = Error::new(ErrorKind::Redirect, Phase::Redirect)
                 .with_message("redirect loop")
-                .with_status(status)
-                .with_sent(true)
-                .with_request(&parts.method, &parts.url));
+                .with_status(status);
+            return Err(self.about(error, &parts));
         }
         Ok(parts)
     }
+}
+
+/// Whether this request may be sent twice.
+fn is_idempotent(parts: &Parts) -> bool {
+    parts
+        .idempotent
+        .unwrap_or_else(|| parts.method.is_idempotent())
 }
 
 /// Whether a failure on a kept connection means that the server had closed it.

@@ -200,4 +200,27 @@ scenarios! {
         wait!(session.get(server.url("/large")).send()).unwrap();
         assert_eq!(session.pool_stats().created, 2);
     }
+
+    fn a_failure_after_a_redirected_write_says_that_the_write_arrived() {
+        let closed = format!("http://{}/", testkit::refused_addr());
+        let server = Server::start(move |_| to(303, &closed));
+        let session = Session::new();
+        let error = wait!(session.post(server.url("/")).body("x").send()).unwrap_err();
+        assert!(error.is_connect() && error.method() == Some(&Method::GET), "{error}");
+        assert!(error.may_have_been_processed() && !error.is_safe_to_retry(), "{error}");
+        let error = wait!(session.get(server.url("/")).send()).unwrap_err();
+        assert!(error.may_have_been_processed() && error.is_safe_to_retry(), "{error}");
+    }
+
+    fn fields_left_out_stay_out_and_own_fields_win_after_a_redirect() {
+        let server = server();
+        let session = Session::builder().header("X-A", "session").header("X-B", "session").build().unwrap();
+        let request = session.get(server.url("/302")).without_header("x-a").header("x-b", "call").header("X-C", "call");
+        wait!(request.send()).unwrap();
+        for seen in server.requests() {
+            assert_eq!(seen.header("x-a"), None);
+            assert_eq!(seen.header_all("x-b").collect::<Vec<_>>(), ["call"]);
+            assert_eq!(seen.header("x-c"), Some("call"));
+        }
+    }
 }

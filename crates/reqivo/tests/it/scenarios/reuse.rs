@@ -1,8 +1,20 @@
 //! When a connection is used again, and what happens when it turns out to be closed.
 
+use std::io::{Read, Write};
+
 use testkit::{Gate, Reply, Script, Server};
 
 use super::Session;
+
+/// Reads a request with a body of one byte.
+fn read_request(socket: &mut std::net::TcpStream) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\nx") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).unwrap();
+        request.extend_from_slice(&byte);
+    }
+}
 
 scenarios! {
     fn sequential_requests_share_a_connection() {
@@ -132,6 +144,24 @@ scenarios! {
             }
             assert_eq!(session.pool_stats().in_use, 0);
         }
+    }
+
+    fn when_the_repeat_finds_no_server_the_first_attempt_still_counts_as_sent() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            drop(listener);
+            read_request(&mut socket);
+            socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+            read_request(&mut socket);
+        });
+        let session = Session::new();
+        wait!(session.put(&url).body("x").send()).unwrap();
+        let error = wait!(session.put(&url).body("x").send()).unwrap_err();
+        assert!(error.is_connect(), "{error}");
+        assert!(error.may_have_been_processed() && error.is_safe_to_retry(), "{error}");
+        server.join().unwrap();
     }
 
     fn a_fresh_connection_that_breaks_is_not_repeated() {
