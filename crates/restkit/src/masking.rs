@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, header};
 use url::Url;
 
@@ -10,6 +11,11 @@ pub(crate) const MASK: &str = "********";
 
 /// How many characters of a body are kept for people.
 const SNIPPET_CHARS: usize = 500;
+
+/// Shorter secrets are not looked for in what a service says: they would hide ordinary words.
+const SHORTEST_SECRET: usize = 6;
+
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 /// Returns the URL without user info, with the values of secret query parameters masked.
 pub(crate) fn url(url: &Url) -> String {
@@ -72,6 +78,46 @@ pub(crate) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
             (name.as_str().to_owned(), shown)
         })
         .collect()
+}
+
+/// The secrets of one request, to be hidden where a service echoes them.
+#[derive(Default)]
+pub(crate) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Collects the values of secret headers, without their scheme, and of secret form fields.
+    pub(crate) fn of(request: &http::Request<Bytes>) -> Self {
+        let headers = request.headers().iter().filter_map(|(name, value)| {
+            if !value.is_sensitive() && !is_secret_header(name) {
+                return None;
+            }
+            let text = value.to_str().ok()?;
+            Some(text.rsplit(' ').next().unwrap_or(text).to_owned())
+        });
+        let form = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(FORM));
+        let fields = url::form_urlencoded::parse(if form { request.body() } else { b"" })
+            .filter(|(name, _)| is_secret_word(name))
+            .map(|(_, value)| value.into_owned());
+        let long_enough = |secret: &String| secret.len() >= SHORTEST_SECRET;
+        Self(headers.chain(fields).filter(long_enough).collect())
+    }
+
+    /// Returns a body with the secrets masked.
+    pub(crate) fn hidden<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut hidden = Cow::Borrowed(body);
+        for secret in &self.0 {
+            let Ok(text) = std::str::from_utf8(&hidden) else {
+                continue;
+            };
+            if text.contains(secret.as_str()) {
+                hidden = Cow::Owned(text.replace(secret.as_str(), MASK).into_bytes());
+            }
+        }
+        hidden
+    }
 }
 
 /// Returns the start of a body for people, with the values of secret JSON members masked.

@@ -131,7 +131,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the `User-Agent`.
+    /// Sets the `User-Agent` of all requests, those for tokens too.
     pub fn user_agent(mut self, name: impl Into<String>) -> Self {
         self.user_agent = name.into();
         self
@@ -168,8 +168,9 @@ impl ClientBuilder {
             .map(|url| Ok(base_url(url)?.origin()))
             .collect::<Result<Vec<_>, Error>>()?;
         let mut headers = HeaderMap::new();
-        let agent = (USER_AGENT.as_str().to_owned(), self.user_agent);
-        for (name, value) in std::iter::once(&agent).chain(&self.headers) {
+        let (name, user_agent) = header(USER_AGENT.as_str(), &self.user_agent)?;
+        headers.insert(name, user_agent.clone());
+        for (name, value) in &self.headers {
             let (name, value) = header(name, value)?;
             headers.insert(name, value);
         }
@@ -189,6 +190,7 @@ impl ClientBuilder {
                 jitter: self.jitter_seed.map_or_else(Jitter::random, Jitter::seeded),
                 origins,
                 max_body: self.max_body,
+                user_agent,
                 used: AtomicBool::new(false),
                 concurrency: self
                     .concurrency

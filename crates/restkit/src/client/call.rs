@@ -85,6 +85,7 @@ pub(super) async fn run(
         retries: 0,
         renewed: false,
         in_flight: false,
+        secrets: masking::Secrets::default(),
     };
     let outcome = call.drive().instrument(span.clone()).await;
     span.record("attempts", call.attempts);
@@ -113,6 +114,8 @@ struct Call<'a> {
     renewed: bool,
     /// The request is with the transport.
     in_flight: bool,
+    /// The secrets of the last attempt, which a careless service may echo.
+    secrets: masking::Secrets,
 }
 
 impl Drop for Call<'_> {
@@ -162,6 +165,7 @@ impl<'a> Call<'a> {
                 return Err(self.out_of_time("getting ready to send"));
             }
             self.attempts += 1;
+            self.secrets = masking::Secrets::of(&http);
             self.in_flight = true;
             let outcome = self.attempt(http).await;
             self.in_flight = false;
@@ -398,7 +402,7 @@ impl<'a> Call<'a> {
         retry_after: Option<Duration>,
     ) -> Error {
         let status = response.status();
-        let body = response.body();
+        let body = &*self.secrets.hidden(response.body());
         let mut details = if self.own_service {
             self.shared.decoder.decode(status, response.headers(), body)
         } else {

@@ -54,6 +54,7 @@ pub(crate) struct Shared {
     jitter: Jitter,
     origins: Vec<Origin>,
     max_body: Option<usize>,
+    user_agent: HeaderValue,
     concurrency: Option<Semaphore>,
     used: AtomicBool,
 }
@@ -249,16 +250,13 @@ impl AuthContext {
     }
 
     /// Sends a request to a token service: without credentials, headers or quotas of the client, but
-    /// with its retry policy and transport. The target must be an absolute URL.
+    /// with its user agent, retry policy and transport. The target must be an absolute URL.
     ///
     /// # Errors
     /// Any failure, with what the service said about it.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         let mut headers = HeaderMap::new();
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(builder::DEFAULT_USER_AGENT),
-        );
+        headers.insert(USER_AGENT, self.shared.user_agent.clone());
         let view = View {
             base: None,
             headers,

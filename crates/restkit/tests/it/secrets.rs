@@ -141,6 +141,49 @@ async fn secrets_never_print() {
     }
 }
 
+/// A careless service shows in its error what it was sent.
+#[tokio::test(start_paused = true)]
+async fn echoed_secrets_are_masked_in_errors() {
+    let token = format!(r#"{{"access_token":"{SECRET}","expires_in":3600}}"#);
+    let mock = MockTransport::new()
+        .json(401, r#"{"message":"no client with client+secret/4711"}"#)
+        .json(200, token)
+        .json(403, format!(r#"{{"message":"no: Bearer {SECRET}"}}"#))
+        .respond(404, &[], format!("nothing for {SECRET}"));
+    let client = Client::builder()
+        .transport(mock.clone())
+        .base_url(BASE)
+        .credentials(Oauth2ClientCredentials::new(
+            TOKEN_URL,
+            "id",
+            "client+secret/4711",
+        ))
+        .user_agent("tool/1.2")
+        .retry(policy())
+        .build()
+        .unwrap();
+    let mut messages = Vec::new();
+    for _ in 0..3 {
+        let error = client.send(Request::get("/x")).await.unwrap_err();
+        let printed = format!("{error} {error:?} {:?}", error.body_snippet());
+        assert!(!printed.contains(SECRET), "{printed}");
+        assert!(!printed.contains("client+secret"), "{printed}");
+        messages.push(error.message().unwrap_or_default().to_owned());
+    }
+    assert_eq!(
+        messages,
+        [
+            "no client with ********",
+            "no: Bearer ********",
+            "nothing for ********"
+        ]
+    );
+    // The token service learns who asks, too.
+    for request in mock.requests() {
+        assert_eq!(request.header("user-agent"), Some("tool/1.2"));
+    }
+}
+
 fn base64_of(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
