@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method;
@@ -6,7 +7,8 @@ use url::Url;
 
 use crate::error::Error;
 use crate::headers::Headers;
-use crate::proto::Limits;
+use crate::net::exchange::OnInterim;
+use crate::proto::{Head, Limits};
 use crate::redirect::RedirectPolicy;
 use crate::response::Response;
 use crate::session::Session;
@@ -35,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) redirects: Option<RedirectPolicy>,
     pub(crate) idempotent: Option<bool>,
     pub(crate) raw_body: bool,
+    pub(crate) on_interim: Option<OnInterim>,
 }
 
 #[bifrons::dual(blocking = crate::blocking::RequestBuilder)]
@@ -171,6 +174,16 @@ impl RequestBuilder {
         })
     }
 
+    /// Calls a function for each interim (1xx) response, such as 103 with its early hints, as it arrives.
+    ///
+    /// It runs while the reply is being read, so it must be quick and must not block.
+    pub fn on_interim(self, callback: impl Fn(&Head) + Send + Sync + 'static) -> Self {
+        self.change(|parts| {
+            parts.on_interim = Some(OnInterim(Arc::new(callback)));
+            Ok(())
+        })
+    }
+
     /// Sends the request and returns when the head of the final response is there.
     ///
     /// Any status is a response; see [`Response::error_for_status`].
@@ -240,6 +253,7 @@ impl Parts {
             redirects: None,
             idempotent: None,
             raw_body: false,
+            on_interim: None,
         })
     }
 }

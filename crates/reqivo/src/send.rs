@@ -151,7 +151,8 @@ impl Call<'_> {
                 close_asked,
                 self.limits(parts),
                 &self.session.tolerance,
-            );
+            )
+            .telling(parts.on_interim.as_ref());
             let clock = &mut self.clock;
             let head = poll_fn(|cx| exchange.poll_head(conn, clock, cx)).await;
             match head {

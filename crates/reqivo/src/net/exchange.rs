@@ -1,4 +1,6 @@
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -19,6 +21,17 @@ pub(crate) struct Exchange {
     any_sent: bool,
     unclean_close: bool,
     close_asked: bool,
+    on_interim: Option<OnInterim>,
+}
+
+/// Who is told about interim responses.
+#[derive(Clone)]
+pub(crate) struct OnInterim(pub(crate) Arc<dyn Fn(&Head) + Send + Sync>);
+
+impl fmt::Debug for OnInterim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnInterim")
+    }
 }
 
 #[derive(Debug)]
@@ -56,7 +69,14 @@ impl Exchange {
             any_sent: false,
             unclean_close: tolerance.unclean_tls_close,
             close_asked,
+            on_interim: None,
         }
+    }
+
+    /// Tells somebody about interim responses.
+    pub(crate) fn telling(mut self, on_interim: Option<&OnInterim>) -> Self {
+        self.on_interim = on_interim.cloned();
+        self
     }
 
     /// Whether the connection may carry another exchange.
@@ -142,6 +162,11 @@ impl Exchange {
             match event.map_err(|error| Error::protocol(error, Phase::Head))? {
                 None => return Ok(None),
                 Some(Event::Head(head)) => return Ok(Some(head)),
+                Some(Event::Interim(head)) => {
+                    if let Some(on_interim) = &self.on_interim {
+                        (on_interim.0)(&head);
+                    }
+                }
                 Some(_) => {}
             }
         }
