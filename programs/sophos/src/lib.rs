@@ -94,3 +94,8 @@ fn name(word: &OsString) -> String {
 }
 
 const DEFAULT_NAME: &str = "sophos";
+
+/// Compiles the examples of the project's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
