@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use reqivo::{Error, Headers, Method, StatusCode, Timeouts, Version};
+use reqivo::{Error, Headers, Method, StatusCode, Timeouts, Url, Version};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -125,6 +125,19 @@ fn fetch_sync(
     fetch!(session, options, url)
 }
 
+/// The URL as it was given, but never with credentials.
+fn without_credentials(given: &str) -> String {
+    match Url::parse(given) {
+        Ok(mut url) if !url.username().is_empty() || url.password().is_some() => {
+            // Only URLs without a host refuse this.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.into()
+        }
+        _ => given.to_owned(),
+    }
+}
+
 fn line(url: &str, answer: Result<Answer, Error>) -> (bool, Value) {
     match answer {
         Ok(answer) => {
@@ -177,7 +190,7 @@ fn line(url: &str, answer: Result<Answer, Error>) -> (bool, Value) {
 
 /// Prints a line per URL as it comes in.
 fn print(url: &str, answer: Result<Answer, Error>) -> anyhow::Result<bool> {
-    let (good, value) = line(url, answer);
+    let (good, value) = line(&without_credentials(url), answer);
     let mut out = io::stdout().lock();
     writeln!(out, "{value}")?;
     out.flush()?;
