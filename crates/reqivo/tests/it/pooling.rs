@@ -286,3 +286,39 @@ async fn on_a_runtime_that_turns_by_itself_expired_connections_are_closed_withou
     let stats = session.pool_stats();
     assert_eq!((stats.open, stats.closed_expired, stats.created), (0, 2, 2));
 }
+
+#[test]
+fn a_slot_goes_to_a_waiter_on_another_runtime_without_its_connection() {
+    let _watchdog = Watchdog::start();
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = Server::start(move |request| match request.path() {
+        "/held" => Reply::ok("0123456789").hold_body(5, &held),
+        _ => Reply::ok("x"),
+    });
+    let session = session(PoolConfig::default().per_origin(1));
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let first = runtime();
+    let mut holder = first
+        .block_on(session.get(server.url("/held")).send())
+        .unwrap();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| runtime().block_on(get(&session, &server.url("/x"))));
+        testkit::eventually("somebody waits", || session.pool_stats().waiting == 1);
+        gate.open();
+        assert_eq!(first.block_on(holder.text()).unwrap(), "0123456789");
+        // The first runtime does not turn any more, and the other gets its answer all the same.
+        assert_eq!(other.join().unwrap(), "x");
+    });
+    let stats = session.pool_stats();
+    assert_eq!(
+        (stats.created, stats.closed_surplus, stats.open),
+        (2, 1, 1),
+        "{stats:?}"
+    );
+}
