@@ -22,7 +22,8 @@ fn main() -> anyhow::Result<()> {
         .and_then(|argument| argument.parse().ok())
         .unwrap_or(20);
     creation(rounds)?;
-    eight_threads(rounds)?;
+    exchange_on_eight_threads(rounds, "all cores")?;
+    get_on_eight_threads(rounds)?;
     after_idle()?;
     limits()?;
     heartbeat()?;
@@ -31,6 +32,7 @@ fn main() -> anyhow::Result<()> {
     ready_future(rounds)?;
     buffered_items(rounds)?;
     exchange_on_one_thread(rounds)?;
+    exchange_on_eight_threads(rounds, "one core")?;
     get_on_one_thread(rounds)?;
     Ok(())
 }
@@ -84,7 +86,9 @@ fn buffered_items(rounds: usize) -> anyhow::Result<()> {
 fn exchange_on_one_thread(rounds: usize) -> anyhow::Result<()> {
     let address = start_echo()?;
     let runtime = BlockingRuntime::shared()?;
-    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let costs = interleave(
         rounds,
         2_000,
@@ -94,7 +98,10 @@ fn exchange_on_one_thread(rounds: usize) -> anyhow::Result<()> {
                 (0..calls).for_each(|_| exchange_std(&mut stream));
             }),
             Variant::new("bifrons", |calls| {
-                let mut stream = runtime.block_on(tokio::net::TcpStream::connect(address)).unwrap().unwrap();
+                let mut stream = runtime
+                    .block_on(tokio::net::TcpStream::connect(address))
+                    .unwrap()
+                    .unwrap();
                 stream.set_nodelay(true).unwrap();
                 for _ in 0..calls {
                     runtime.block_on(exchange(&mut stream)).unwrap();
@@ -102,7 +109,9 @@ fn exchange_on_one_thread(rounds: usize) -> anyhow::Result<()> {
                 runtime.release(stream);
             }),
             Variant::new("tokio, one block_on per exchange", |calls| {
-                let mut stream = tokio.block_on(tokio::net::TcpStream::connect(address)).unwrap();
+                let mut stream = tokio
+                    .block_on(tokio::net::TcpStream::connect(address))
+                    .unwrap();
                 stream.set_nodelay(true).unwrap();
                 for _ in 0..calls {
                     tokio.block_on(exchange(&mut stream));
@@ -120,14 +129,25 @@ fn exchange_on_one_thread(rounds: usize) -> anyhow::Result<()> {
         ],
     );
     print_costs("B3 64-byte exchange, one thread", &costs);
-    gate("B3 bifrons / std", ratio(&costs, "bifrons", "std"), 1.12, true);
-    gate("B3 switches beyond std", of(&costs, "bifrons").switches - of(&costs, "std").switches, 0.8, true);
+    gate(
+        "B3 bifrons / std",
+        ratio(&costs, "bifrons", "std"),
+        1.12,
+        true,
+    );
+    gate(
+        "B3 switches beyond std",
+        of(&costs, "bifrons").switches - of(&costs, "std").switches,
+        0.8,
+        true,
+    );
     Ok(())
 }
 
-/// B4, B6 (second half): eight threads at once.
-fn eight_threads(rounds: usize) -> anyhow::Result<()> {
-    const THREADS: usize = 8;
+const THREADS: usize = 8;
+
+/// B4: 64 bytes there and back on eight threads at once.
+fn exchange_on_eight_threads(rounds: usize, place: &str) -> anyhow::Result<()> {
     let address = start_echo()?;
     let caller_driven = BlockingRuntime::builder().build()?;
     let threaded = BlockingRuntime::builder()
@@ -163,7 +183,10 @@ fn eight_threads(rounds: usize) -> anyhow::Result<()> {
             Variant::new("bifrons, threaded", |calls| on_runtime(&threaded, calls)),
         ],
     );
-    print_costs("B4 64-byte exchange, eight threads (not pinned)", &costs);
+    print_costs(
+        &format!("B4 64-byte exchange, eight threads, {place}"),
+        &costs,
+    );
     gate(
         "B4 caller driven / std",
         ratio(&costs, "bifrons, caller driven", "std"),
@@ -177,6 +200,13 @@ fn eight_threads(rounds: usize) -> anyhow::Result<()> {
         true,
     );
 
+    caller_driven.shutdown(Duration::from_secs(1));
+    threaded.shutdown(Duration::from_secs(1));
+    Ok(())
+}
+
+/// B6, second half: a GET on eight threads at once.
+fn get_on_eight_threads(rounds: usize) -> anyhow::Result<()> {
     let url = format!("http://{}/items", start_server(1024)?);
     let ours = reqivo::blocking::Session::new();
     let peer = reqwest::blocking::Client::new();
@@ -200,15 +230,13 @@ fn eight_threads(rounds: usize) -> anyhow::Result<()> {
             }),
         ],
     );
-    print_costs("B6 GET of 1 KiB, eight threads (not pinned)", &costs);
+    print_costs("B6 GET of 1 KiB, eight threads, all cores", &costs);
     gate(
         "B6 reqivo / reqwest, 8 threads",
         ratio(&costs, "reqivo::blocking", "reqwest::blocking"),
         0.90,
         true,
     );
-    caller_driven.shutdown(Duration::from_secs(1));
-    threaded.shutdown(Duration::from_secs(1));
     Ok(())
 }
 
