@@ -106,7 +106,7 @@ fn the_report_counts_what_finished_and_what_was_dropped() {
                 until(|| rt.block_on(async {}).is_err());
                 closed.send(true).unwrap();
             });
-            rt.shutdown(Duration::from_millis(500))
+            rt.shutdown(Duration::from_secs(2))
         });
         assert_eq!(drops.count(), 1);
         assert_eq!((report.tasks_finished, report.tasks_aborted), (3, 1));
@@ -213,14 +213,14 @@ fn a_destructor_may_ask_for_the_shutdown_that_drops_it() {
         let (told, asked) = channel();
         let own = rt.clone();
         rt.block_on(async move {
+            let asks = OnDrop(move || {
+                own.shutdown(LONG);
+                told.send(call(&own).is_err()).unwrap();
+            });
             tokio::spawn(async move {
-                let _asks = OnDrop(move || {
-                    own.shutdown(LONG);
-                    told.send(call(&own).is_err()).unwrap();
-                });
+                let _asks = asks;
                 pending::<()>().await;
             });
-            tokio::task::yield_now().await;
         })
         .unwrap();
         assert_eq!(rt.shutdown(SHORT).tasks_aborted, 1);
