@@ -182,6 +182,24 @@ mod tests {
     }
 
     #[test]
+    fn optional_header_parts_are_skipped_and_their_checksum_is_checked() {
+        let plain = gzip(b"hello");
+        let length = 10 + 2 + 3 + "name\0".len() + "comment\0".len();
+        let mut header = plain[..length].to_vec();
+        header[3] |= 2;
+        let mut check = flate2::Crc::new();
+        check.update(&header);
+        let sum = check.sum().to_le_bytes();
+        let with = |sum: [u8; 2]| [&header[..], &sum, &plain[length..]].concat();
+        let (good, bad) = (with([sum[0], sum[1]]), with([sum[0] ^ 1, sum[1]]));
+        for step in [1, 3, 1000] {
+            assert_eq!(decode(&good, step, "gzip").unwrap(), b"hello");
+            let error = decode(&bad, step, "gzip").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Decode, "steps of {step}");
+        }
+    }
+
+    #[test]
     fn an_empty_body_is_an_empty_body() {
         assert_eq!(decode(b"", 1, "gzip").unwrap(), b"");
     }

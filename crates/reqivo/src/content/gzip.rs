@@ -10,6 +10,7 @@ pub(super) struct Gzip {
     state: GzipState,
     input: BytesMut,
     inflate: flate2::Decompress,
+    /// Over the header of a member, then over its data.
     check: flate2::Crc,
     members: u64,
 }
@@ -116,7 +117,7 @@ impl Gzip {
                 if flags & 0b1110_0000 != 0 {
                     return Err(Corrupt("unknown gzip flags"));
                 }
-                self.input.advance(10);
+                self.take(10);
                 self.state = GzipState::Extra { flags };
             }
             GzipState::Extra { flags } if flags & EXTRA == 0 => {
@@ -127,12 +128,12 @@ impl Gzip {
                     return Ok(false);
                 };
                 let left = u16::from_le_bytes(*length);
-                self.input.advance(2);
+                self.take(2);
                 self.state = GzipState::ExtraData { flags, left };
             }
             GzipState::ExtraData { flags, left } => {
                 let take = usize::from(left).min(self.input.len());
-                self.input.advance(take);
+                self.take(take);
                 let left = left - u16::try_from(take).unwrap_or(left);
                 if left > 0 {
                     self.state = GzipState::ExtraData { flags, left };
@@ -154,11 +155,15 @@ impl Gzip {
             }
             GzipState::HeaderCheck { flags } => {
                 if flags & HEADER_CHECK != 0 {
-                    if self.input.len() < 2 {
+                    let Some(sum) = self.input.first_chunk::<2>() else {
                         return Ok(false);
+                    };
+                    if u32::from(u16::from_le_bytes(*sum)) != self.check.sum() & 0xffff {
+                        return Err(Corrupt("gzip header checksum does not match"));
                     }
                     self.input.advance(2);
                 }
+                self.check.reset();
                 self.state = GzipState::Data;
             }
             GzipState::Data | GzipState::Trailer => {}
@@ -166,15 +171,21 @@ impl Gzip {
         Ok(true)
     }
 
+    /// Goes past a part of the header.
+    fn take(&mut self, count: usize) {
+        self.check.update(&self.input[..count]);
+        self.input.advance(count);
+    }
+
     /// Skips a text up to its zero byte. Returns whether that was there.
     fn skip_text(&mut self) -> bool {
         match memchr::memchr(0, &self.input) {
             Some(end) => {
-                self.input.advance(end + 1);
+                self.take(end + 1);
                 true
             }
             None => {
-                self.input.clear();
+                self.take(self.input.len());
                 false
             }
         }

@@ -60,11 +60,11 @@ pub enum Violation {
     Status,
     /// A header line has no colon, or its name is empty, not a token, or followed by white space.
     FieldName,
-    /// A header value holds a control character or a bare carriage return.
+    /// A header value holds a control character.
     FieldValue,
     /// A header line is folded.
     FoldedLine,
-    /// A line of a trailer or chunk does not end with CR LF.
+    /// A carriage return without a line feed, or a line of a trailer or chunk that does not end with CR LF.
     LineEnd,
     /// Content-Length is not a number that fits 63 bits.
     ContentLength,

@@ -52,9 +52,12 @@ impl Framing {
         let status = head.status();
         let tunnel = *method == http::Method::CONNECT && (200..300).contains(&status);
         if *method == http::Method::HEAD || matches!(status, 100..=199 | 204 | 304) || tunnel {
+            // A server that announces a body here may well send one (RFC 9110 8.6).
+            let announces_body =
+                status == 204 && (codings.seen || !matches!(content_length, None | Some(Ok(0))));
             return Ok(Self {
                 length: BodyLength::Empty,
-                persistent: persistent && !tunnel,
+                persistent: persistent && !tunnel && !announces_body,
                 drop_content_length: false,
             });
         }

@@ -114,12 +114,12 @@ impl Scanner {
     fn scan(&mut self, input: &mut [u8]) -> Result<Option<usize>, ProtocolError> {
         loop {
             let Some(offset) = memchr::memchr(b'\n', &input[self.scanned..]) else {
-                self.check_sizes(input)?;
+                self.check_line(input)?;
                 self.scanned = input.len();
                 return Ok(None);
             };
             let line_feed = self.scanned + offset;
-            self.check_sizes(&input[..line_feed])?;
+            self.check_line(&input[..line_feed])?;
             if line_feed + 1 > self.max_bytes {
                 return Err(self.too_long());
             }
@@ -165,8 +165,11 @@ impl Scanner {
         }
     }
 
-    /// Checks the sizes of what is there of the current line; the limit whose byte comes first is named.
-    fn check_sizes(&self, input: &[u8]) -> Result<(), ProtocolError> {
+    /// Checks what is there of the current line, without its line feed. It need not be complete: a peer that
+    /// does not speak HTTP is found out by its first bytes, not by its silence.
+    ///
+    /// Of several errors the one whose byte comes first is told, so that splits make no difference.
+    fn check_line(&self, input: &[u8]) -> Result<(), ProtocolError> {
         let line = &input[self.line_start..];
         let line_too_long = match line.get(self.max_line) {
             None => None,
@@ -174,15 +177,34 @@ impl Scanner {
             Some(b'\r') if line.len() == self.max_line + 1 => None,
             Some(_) => Some(self.line_start + self.max_line),
         };
-        match (line_too_long, input.len() > self.max_bytes) {
-            (None, false) => Ok(()),
-            (Some(at), true) if self.max_bytes < at => Err(self.too_long()),
-            (None, true) => Err(self.too_long()),
-            (Some(_), _) => Err(ProtocolError::limit(
-                LimitKind::LineBytes,
-                self.max_line as u64,
-            )),
+        let too_long = (input.len() > self.max_bytes).then_some(self.max_bytes);
+        // The last byte that was looked at may be a carriage return that nothing followed yet.
+        let from = self.scanned.saturating_sub(1).max(self.line_start);
+        let bare_return = memchr::memchr(b'\r', &input[from..])
+            .map(|at| from + at + 1)
+            .filter(|&next| next < input.len());
+        let not_http = match self.block == Block::Head && self.status.is_none() {
+            true => not_http(line).map(|at| self.line_start + at),
+            false => None,
+        };
+        if line_too_long.is_none()
+            && too_long.is_none()
+            && bare_return.is_none()
+            && not_http.is_none()
+        {
+            return Ok(());
         }
+        let line_limit = ProtocolError::limit(LimitKind::LineBytes, self.max_line as u64);
+        let first = [
+            (line_too_long, line_limit),
+            (too_long, self.too_long()),
+            (bare_return, Violation::LineEnd.into()),
+            (not_http, Violation::StatusLine.into()),
+        ]
+        .into_iter()
+        .filter_map(|(at, error)| Some((at?, error)))
+        .min_by_key(|(at, _)| *at);
+        first.map_or(Ok(()), |(_, error)| Err(error))
     }
 
     fn too_long(&self) -> ProtocolError {
@@ -241,6 +263,17 @@ impl Scanner {
             _ => end + 1,
         }
     }
+}
+
+/// Where the start of a first line differs from that of a status line. A line of a carriage return alone is an
+/// empty one.
+fn not_http(line: &[u8]) -> Option<usize> {
+    if line.starts_with(b"\r") {
+        return None;
+    }
+    line.iter()
+        .zip(b"HTTP/")
+        .position(|(found, expected)| found != expected)
 }
 
 /// `HTTP/` digit `.` digit SP three digits, then the end or SP and a reason.

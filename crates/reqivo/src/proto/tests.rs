@@ -192,7 +192,6 @@ fn anything_but_an_http1_status_line_is_refused() {
         "{}",
         "HTTP/1.1\t200 OK",
         "HTTP/1.1 200 O\u{1}K",
-        "HTTP/1.1 200 O\rK",
         "HTTP/1.1 200 O\0K",
         "HTTP/1.1 200 \u{7f}",
     ] {
@@ -223,7 +222,7 @@ fn two_empty_lines_before_the_status_line_pass_and_three_do_not() {
     accepted(format!("\r\n{reply}"), 200, b"", true);
     accepted(format!("\r\n\n{reply}"), 200, b"", true);
     refused(format!("\r\n\r\n\r\n{reply}"), Violation::StatusLine);
-    refused(format!("\r\r\n{reply}"), Violation::StatusLine);
+    refused(format!("\r\r\n{reply}"), Violation::LineEnd);
     refused(format!(" \r\n{reply}"), Violation::StatusLine);
 }
 
@@ -235,14 +234,87 @@ fn bare_line_feeds_pass_in_a_head_and_bare_carriage_returns_nowhere() {
         b"hi",
         true,
     );
-    refused(
-        "HTTP/1.1 200 OK\rContent-Length: 2\r\n\r\nhi",
-        Violation::StatusLine,
-    );
-    refused("HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n", Violation::FieldValue);
-    refused("HTTP/1.1 200 OK\r\nA: b\r\r\n\r\n", Violation::FieldValue);
-    refused("HTTP/1.1 200 OK\r\n\rA: b\r\n\r\n", Violation::FieldValue);
-    refused("HTTP/1.1 200 OK\r\nA\r: b\r\n\r\n", Violation::FieldName);
+    for head in [
+        "HTTP/1.1 200 OK\rContent-Length: 2\r\n\r\n",
+        "HTTP/1.1 200 O\rK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n\rA: b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA\r: b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA:\r b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\n\r\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\rc\r\n\r\n",
+    ] {
+        refused(head, Violation::LineEnd);
+    }
+}
+
+#[test]
+fn a_head_that_cannot_become_one_is_refused_before_its_line_ends() {
+    let early = |bytes: &str| {
+        let mut decoder = Decoder::new(&Method::GET, &Limits::default(), &Tolerance::default());
+        let mut input = BytesMut::from(bytes);
+        decoder
+            .decode(&mut input)
+            .map(|event| event.is_some())
+            .map_err(|error| error.violation())
+    };
+    for bytes in [
+        "h",
+        "hello",
+        "HTTX",
+        "\x15\x03\x01",
+        "<html>",
+        " HTTP/",
+        "\r\n\r\nX",
+    ] {
+        assert_eq!(early(bytes), Err(Violation::StatusLine), "{bytes:?}");
+    }
+    for bytes in [
+        "\rH",
+        "HTTP/1.1 200 OK\rA: b",
+        "HTTP/1.1 200 OK\r\nA: b\rc",
+        "HTTP/1.1 200 OK\r\nA: b\r\n\r\r",
+    ] {
+        assert_eq!(early(bytes), Err(Violation::LineEnd), "{bytes:?}");
+    }
+    for bytes in [
+        "",
+        "\r",
+        "\r\n\r",
+        "H",
+        "HTTP/",
+        "HTTP/1.1 200 OK\r",
+        "HTTP/1.1 200 OK\r\n\r",
+    ] {
+        assert_eq!(early(bytes), Ok(false), "{bytes:?}");
+    }
+}
+
+#[test]
+fn of_two_errors_in_a_line_the_first_is_told_at_every_split() {
+    let tight = Setup {
+        limits: Limits::default().line_bytes(20).head_bytes(60),
+        ..Setup::default()
+    };
+    let told = |reply: &str| at_every_split(reply.as_bytes(), &tight).result.unwrap_err();
+    let line = limit(LimitKind::LineBytes, 20);
+    let head = "HTTP/1.1 200 OK\r\n";
+    for (reply, violation) in [
+        (
+            format!("{head}A: 456789012345678\r90\r\n\r\n"),
+            Violation::LineEnd,
+        ),
+        (format!("{head}A: 45678901234567890\r\r\n\r\n"), line),
+        (format!("{head}A: 4567890123456789012\r3\r\n\r\n"), line),
+        (
+            format!("hello\r{}\r\n", "x".repeat(80)),
+            Violation::StatusLine,
+        ),
+        (format!("HTTP/1.1 200 {}\r\n", "x".repeat(80)), line),
+    ] {
+        assert_eq!(told(&reply), violation, "{reply:?}");
+    }
 }
 
 #[test]
@@ -614,7 +686,7 @@ fn replies_without_body_by_definition_have_none_whatever_they_say() {
         format!("HTTP/1.1 204 No Content\r\n{fields}\r\n"),
         204,
         b"",
-        true,
+        false,
     );
     accepted(
         format!("HTTP/1.1 304 Not Modified\r\n{fields}\r\n"),
@@ -622,6 +694,15 @@ fn replies_without_body_by_definition_have_none_whatever_they_say() {
         b"",
         true,
     );
+    for (announced, kept) in [
+        ("", true),
+        ("Content-Length: 0\r\n", true),
+        ("Content-Length: 5\r\n", false),
+        ("Transfer-Encoding: chunked\r\n", false),
+    ] {
+        let reply = format!("HTTP/1.1 204 No Content\r\n{announced}\r\n");
+        accepted(reply, 204, b"", kept);
+    }
     accepted("HTTP/1.1 204 No Content\r\n\r\nhello", 204, b"", false);
     let head = Setup {
         method: Method::HEAD,

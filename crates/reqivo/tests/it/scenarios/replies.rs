@@ -99,7 +99,7 @@ scenarios! {
         let raw = |text: &str| Reply::raw(text.to_owned());
         let server = Server::replies([
             raw("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"),
-            raw("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"),
+            raw("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nContent-Encoding: gzip\r\n\r\n"),
             raw("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n"),
             raw("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
         ]);
@@ -112,6 +112,25 @@ scenarios! {
             assert_eq!(wait!(response.text()).unwrap(), body);
         }
         assert_eq!(session.pool_stats().created, 1);
+    }
+
+    fn a_204_that_announces_a_body_has_none_and_costs_its_connection() {
+        for announced in ["Content-Length: 4", "Transfer-Encoding: chunked"] {
+            let gate = Gate::new();
+            let late = Script::new()
+                .write(format!("HTTP/1.1 204 No Content\r\n{announced}\r\n\r\n"))
+                .wait(&gate)
+                .write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+            let server = Server::replies([late, Script::new().reply(Reply::ok("mine"))]);
+            let session = Session::new();
+            let mut response = wait!(session.get(server.url("/")).send()).unwrap();
+            assert_eq!(response.status(), 204);
+            assert_eq!(wait!(response.bytes()).unwrap(), "");
+            assert_eq!(session.pool_stats().open, 0, "{announced}");
+            gate.open();
+            let mut next = wait!(session.get(server.url("/")).send()).unwrap();
+            assert_eq!(wait!(next.text()).unwrap(), "mine");
+        }
     }
 
     fn interim_responses_are_told_as_they_arrive() {
