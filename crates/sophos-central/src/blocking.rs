@@ -29,33 +29,21 @@ bifrons::blocking_type! {
     #[blocking(used = was_used)]
     pub struct EndpointApi wraps crate::endpoint::EndpointApi;
 
-    /// Blocking form of [`crate::endpoint::EndpointList`].
-    #[derive(Clone, Debug)]
-    #[must_use]
-    #[blocking(used = was_used)]
-    pub struct EndpointList wraps crate::endpoint::EndpointList;
-
     /// Blocking form of [`crate::alerts::AlertApi`].
     #[derive(Clone, Debug)]
     #[blocking(used = was_used)]
     pub struct AlertApi wraps crate::alerts::AlertApi;
-
-    /// Blocking form of [`crate::alerts::AlertList`].
-    #[derive(Clone, Debug)]
-    #[must_use]
-    #[blocking(used = was_used)]
-    pub struct AlertList wraps crate::alerts::AlertList;
 
     /// Blocking form of [`crate::tenants::TenantApi`].
     #[derive(Clone, Debug)]
     #[blocking(used = was_used)]
     pub struct TenantApi wraps crate::tenants::TenantApi;
 
-    /// Blocking form of [`crate::tenants::TenantList`].
+    /// Blocking form of [`crate::List`].
     #[derive(Clone, Debug)]
     #[must_use]
     #[blocking(used = was_used)]
-    pub struct TenantList wraps crate::tenants::TenantList;
+    pub struct List<F> wraps crate::List<F> where F: crate::ListFilter;
 
     /// Blocking form of [`crate::RawList`].
     #[derive(Clone, Debug)]
@@ -63,6 +51,15 @@ bifrons::blocking_type! {
     #[blocking(used = was_used)]
     pub struct RawList wraps crate::RawList;
 }
+
+/// Blocking form of [`crate::endpoint::EndpointList`].
+pub type EndpointList = List<crate::endpoint::EndpointFilter>;
+
+/// Blocking form of [`crate::alerts::AlertList`].
+pub type AlertList = List<crate::alerts::AlertFilter>;
+
+/// Blocking form of [`crate::tenants::TenantList`].
+pub type TenantList = List<crate::tenants::TenantFilter>;
 
 /// A value that makes its calls with a client.
 trait Holds {
@@ -92,10 +89,13 @@ macro_rules! holds {
 
 holds!(
     crate::endpoint::EndpointApi,
-    crate::endpoint::EndpointList,
     crate::alerts::AlertApi,
-    crate::alerts::AlertList,
     crate::tenants::TenantApi,
-    crate::tenants::TenantList,
     crate::RawList,
 );
+
+impl<F> Holds for crate::List<F> {
+    fn client(&self) -> &crate::Client {
+        self.own_client()
+    }
+}

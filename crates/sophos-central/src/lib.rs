@@ -50,6 +50,7 @@
 pub mod alerts;
 #[cfg(feature = "blocking")]
 pub mod blocking;
+mod builder;
 mod client;
 mod config;
 pub mod endpoint;
@@ -68,6 +69,7 @@ mod wire;
 pub use restkit::pagination::{PageInfo, Position, Stop};
 pub use restkit::{DryRun, Record};
 
+pub use crate::builder::{List, ListFilter, PerTenant};
 pub use crate::client::Client;
 pub use crate::config::{Config, RateLimit};
 pub use crate::error::{Error, ErrorKind, UnknownValue};

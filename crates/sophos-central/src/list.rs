@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use crate::client::{Account, Client};
 use crate::error::Error;
 use crate::id::TenantId;
+use crate::params::Query;
 use crate::progress::Progress;
 use crate::route::{self, Host, Pages as Style, Route};
 
@@ -34,7 +35,8 @@ pub struct Page<T> {
 
 /// How a list is fetched; every list of the library has these settings.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Paging {
+#[expect(unnameable_types, reason = "only this crate implements list filters")]
+pub struct Paging {
     pub(crate) size: Option<u32>,
     pub(crate) max_pages: Option<u64>,
     pub(crate) max_items: Option<u64>,
@@ -63,7 +65,8 @@ impl ListItem for RawItem {
 
 /// A list that can be fetched: what, from where, and how.
 #[derive(Clone)]
-pub(crate) struct Listing {
+#[expect(unnameable_types, reason = "only this crate implements list filters")]
+pub struct Listing {
     client: Client,
     source: Result<Source, Error>,
     paging: Paging,
@@ -89,10 +92,11 @@ impl Listing {
     pub(crate) fn new(
         client: Client,
         route: &'static Route,
-        request: Result<Request, Error>,
+        apply: impl FnOnce(Query) -> Result<Request, Error>,
         paging: Paging,
     ) -> Self {
-        let source = request.map(|request| Source::Route(route, Box::new(request)));
+        let source = apply(Query::new(route.request(&[]), client.now()))
+            .map(|request| Source::Route(route, Box::new(request)));
         Self {
             client,
             source,
@@ -110,9 +114,11 @@ impl Listing {
 
     pub(crate) fn tenants(
         client: Client,
-        build: impl Fn(&Route) -> Result<Request, Error>,
+        apply: impl Fn(Query) -> Result<Request, Error>,
         paging: Paging,
     ) -> Self {
+        let now = client.now();
+        let build = |route: &Route| apply(Query::new(route.request(&[]), now));
         let requests = build(&route::PARTNER_TENANTS).and_then(|partner| {
             let organization = build(&route::ORGANIZATION_TENANTS)?;
             Ok(Source::Tenants(Box::new(AccountRequests {

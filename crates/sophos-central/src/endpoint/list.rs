@@ -1,42 +1,29 @@
 //! Lists of endpoints.
 
 use bifrons::dual;
-use restkit::Record;
-use restkit::pagination::Position;
 
 use super::model::{
     EncryptionStatus, Endpoint, EndpointType, Health, IsolationStatus, LockdownStatus,
 };
 use super::params::{EndpointFilter, SearchField};
+use crate::builder::sealed::Source;
+use crate::builder::{List, ListFilter, PerTenant};
 use crate::client::Client;
-use crate::error::Error;
-use crate::fan_out::{Across, Gathered, gather};
 use crate::id::EndpointId;
-use crate::list::{Items, Listing, Page, Pages, Paging};
-use crate::params::{Query, View};
-use crate::progress::Progress;
-use crate::raw::RawList;
+use crate::list::{Listing, Paging};
+use crate::params::View;
 use crate::route;
-use crate::tenants::Target;
 use crate::time::When;
 
 /// A list of endpoints to be fetched; made by [`EndpointApi::list`](super::EndpointApi::list).
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct EndpointList {
-    client: Client,
-    filter: EndpointFilter,
-    paging: Paging,
-}
+///
+/// Narrowed down by the methods below, and like every [`List`] fetched by [`send`](List::send),
+/// [`items`](List::items), [`pages`](List::pages), [`across`](List::across) or
+/// [`gather`](List::gather).
+pub type EndpointList = List<EndpointFilter>;
 
 #[dual(blocking = crate::blocking::EndpointList)]
 impl EndpointList {
-    /// Replaces all filters at once.
-    pub fn filter(mut self, filter: EndpointFilter) -> Self {
-        self.filter = filter;
-        self
-    }
-
     /// Those of that health; again for more than one.
     pub fn health(mut self, value: Health) -> Self {
         self.filter.health.push(value);
@@ -193,106 +180,17 @@ impl EndpointList {
         self.filter.sort.push(key.into());
         self
     }
-
-    /// Asks for that many items per page, at most what the service gives. Default: the service's
-    /// own choice for [`send`](Self::send), else as many as it gives.
-    pub fn page_size(mut self, items: u32) -> Self {
-        self.paging.size = Some(items);
-        self
-    }
-
-    /// Ends after that many pages. Default: no bound.
-    pub fn max_pages(mut self, pages: u64) -> Self {
-        self.paging.max_pages = Some(pages);
-        self
-    }
-
-    /// Ends after that many items. Default: no bound.
-    pub fn max_items(mut self, items: u64) -> Self {
-        self.paging.max_items = Some(items);
-        self
-    }
-
-    /// Asks the service how many items there are in all; see [`Progress::total_items`].
-    pub fn with_totals(mut self) -> Self {
-        self.paging.totals = true;
-        self
-    }
-
-    /// Starts at a place where an earlier list stopped.
-    pub fn resume_from(mut self, position: Position) -> Self {
-        self.paging.resume = Some(position);
-        self
-    }
-
-    /// Counts pages and items in that handle, also while the list runs.
-    pub fn report_to(mut self, progress: &Progress) -> Self {
-        self.paging.progress = Some(progress.clone());
-        self
-    }
-
-    /// Fetches one page.
-    ///
-    /// # Errors
-    /// As any call: see [`Error`].
-    pub async fn send(self) -> Result<Page<Record<Endpoint>>, Error> {
-        self.listing().page().await
-    }
-
-    /// Streams all items.
-    #[blocking(iter = Result<Record<Endpoint>, Error>)]
-    #[must_use]
-    pub fn items(self) -> Items<Record<Endpoint>> {
-        self.listing().items()
-    }
-
-    /// Streams all pages.
-    #[blocking(iter = Result<Page<Record<Endpoint>>, Error>)]
-    #[must_use]
-    pub fn pages(self) -> Pages<Record<Endpoint>> {
-        self.listing().pages()
-    }
-
-    /// Streams the items of many tenants; see [`Across`].
-    #[blocking(iter = Result<crate::TenantItem<Record<Endpoint>>, crate::TenantFailure>)]
-    #[must_use]
-    pub fn across(self, tenants: Vec<Target>) -> Across<Record<Endpoint>> {
-        Across::new(self.listing(), tenants)
-    }
-
-    /// Collects the items of many tenants.
-    ///
-    /// # Errors
-    /// Only if the call as a whole cannot run; a tenant's failure is part of the result.
-    pub async fn gather(self, tenants: Vec<Target>) -> Result<Gathered<Record<Endpoint>>, Error> {
-        gather(self.across(tenants)).await
-    }
-
-    /// Returns the same list with items that are not decoded: each is the text the service sent.
-    #[blocking(wrap = crate::blocking::RawList)]
-    pub fn raw(self) -> RawList {
-        RawList::new(self.listing())
-    }
 }
 
-impl EndpointList {
-    #[cfg(feature = "blocking")]
-    pub(crate) fn own_client(&self) -> &Client {
-        &self.client
-    }
+impl ListFilter for EndpointFilter {
+    type Item = Endpoint;
+}
 
-    pub(super) fn new(client: Client) -> Self {
-        Self {
-            client,
-            filter: EndpointFilter::default(),
-            paging: Paging::default(),
-        }
-    }
+impl PerTenant for EndpointFilter {}
 
-    fn listing(self) -> Listing {
-        let query = Query::new(route::ENDPOINTS.request(&[]), self.client.now());
-        let request = self.filter.apply(query);
-        Listing::new(self.client, &route::ENDPOINTS, request, self.paging)
-            .with_hostname(self.filter.hostname_contains.as_deref())
+impl Source for EndpointFilter {
+    fn listing(&self, client: Client, paging: Paging) -> Listing {
+        Listing::new(client, &route::ENDPOINTS, |query| self.apply(query), paging)
+            .with_hostname(self.hostname_contains.as_deref())
     }
 }

@@ -8,6 +8,7 @@ fn both_faces_have_the_same_methods() {
         .manifest(blocking::Client::__DUAL)
         .manifest(blocking::EndpointApi::__DUAL)
         .manifest(blocking::EndpointList::__DUAL)
+        .manifest(blocking::EndpointList::__DUAL_LIST)
         .manifest(blocking::AlertApi::__DUAL)
         .manifest(blocking::AlertList::__DUAL)
         .manifest(blocking::TenantApi::__DUAL)
