@@ -1,20 +1,29 @@
 //! Addresses where nobody answers.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::OnceLock;
 
 use socket2::{Domain, Socket, Type};
 
 /// Returns a loopback address that refuses connections.
 ///
-/// The port was free an instant ago. Nothing holds it, so a test that starts many servers at the same time could be given it; bind those first.
+/// It is the same one for the whole process: a socket is bound to it and never listens, so no server can be given its port.
 ///
 /// # Panics
 ///
 /// When no port can be bound.
 pub fn refused_addr() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a loopback port can be bound")
+    static BOUND: OnceLock<(Socket, SocketAddr)> = OnceLock::new();
+    let (_socket, addr) = BOUND.get_or_init(|| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket can be made");
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        socket
+            .bind(&any.into())
+            .expect("a loopback port can be bound");
+        let addr = socket.local_addr().ok().and_then(|addr| addr.as_socket());
+        (socket, addr.expect("an IPv4 socket has an IPv4 address"))
+    });
+    *addr
 }
 
 /// A listening address that never completes a connect: its queue is full and nobody accepts, so the kernel drops the handshake.
