@@ -2,10 +2,9 @@
 //!
 //! The corpus is plain replies; `crates/reqivo/tests/it` runs it as ordinary tests.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use bytes::BytesMut;
-use libfuzzer_sys::fuzz_target;
 use reqivo::proto::{Decoder, Event, Limits, ProtocolError, Tolerance};
 
 type Outcome = (Vec<u8>, Vec<u16>, Result<bool, ProtocolError>);
@@ -15,6 +14,10 @@ fn decode(reply: &[u8], step: usize, method: &http::Method, tolerance: &Toleranc
         .head_bytes(2048)
         .line_bytes(512)
         .fields(16)
+        .trailer_bytes(2048)
+        .trailer_fields(16)
+        .chunk_extension_bytes(64)
+        .interim_responses(4)
         .body_bytes(4096);
     let mut decoder = Decoder::new(method, &limits, tolerance);
     let (mut body, mut heads, mut input) = (Vec::new(), Vec::new(), BytesMut::new());
@@ -47,7 +50,7 @@ fn decode(reply: &[u8], step: usize, method: &http::Method, tolerance: &Toleranc
     (body, heads, result)
 }
 
-fuzz_target!(|reply: &[u8]| {
+fn check(reply: &[u8]) {
     let strict = Tolerance::default();
     let joining = Tolerance::default().join_folded_lines();
     let lenient = joining.clone().read_unknown_coding_to_close();
@@ -59,4 +62,16 @@ fuzz_target!(|reply: &[u8]| {
             assert_eq!(decode(reply, step, &method, tolerance), whole);
         }
     }
-});
+}
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|reply: &[u8]| check(reply));
+
+/// Without the engine: runs the files that are named.
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    for path in std::env::args_os().skip(1) {
+        check(&std::fs::read(path)?);
+    }
+    Ok(())
+}
