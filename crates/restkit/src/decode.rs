@@ -41,6 +41,8 @@ fn locate<T: DeserializeOwned>(json: &[u8], first: serde_json::Error) -> Fault {
                 if outer == "." { "" } else { &outer },
                 inner_path(&source).as_deref(),
             );
+            // A type that skips members, or keeps them as text, does not know where it was.
+            let path = broken_at(json, &source).unwrap_or(path);
             Fault { path, source }
         }
         // Only text behind the value is wrong, which no path names.
@@ -49,6 +51,21 @@ fn locate<T: DeserializeOwned>(json: &[u8], first: serde_json::Error) -> Fault {
             source: first,
         },
     }
+}
+
+/// Returns the path at which a text stops being JSON; `None` where `error` is about something else,
+/// or the text never was JSON.
+#[cold]
+pub(crate) fn broken_at(json: &[u8], error: &serde_json::Error) -> Option<String> {
+    if error.is_data() {
+        return None;
+    }
+    let mut input = serde_json::Deserializer::from_slice(json);
+    let read = serde_path_to_error::deserialize::<_, serde_json::Value>(&mut input);
+    let path = read.err()?.path().to_string();
+    // A question mark stands for a member whose name was not read.
+    let path = path.trim_end_matches('?').trim_end_matches('.');
+    (!path.is_empty()).then(|| path.to_owned())
 }
 
 /// Joins two JSON paths.
@@ -110,6 +127,23 @@ mod tests {
     fn a_cut_off_text_is_an_error() {
         let fault = from_slice::<Outer>(br#"{"items":[{"size":1},{"si"#).unwrap_err();
         assert!(fault.source.is_eof());
+    }
+
+    #[test]
+    fn the_path_names_the_place_where_the_text_is_broken() {
+        for (json, path) in [
+            (r#"{"items":[{"size":1},{"size":}]}"#, "items[1].size"),
+            // Behind a member that the type skips.
+            (r#"{"other":{"deep":[1,}"#, "other.deep[1]"),
+            (r#"{"items":[{"size":1},{"size":2"#, "items[1]"),
+            ("<html>", ""),
+            ("", ""),
+        ] {
+            let fault = from_slice::<Outer>(json.as_bytes()).unwrap_err();
+            assert_eq!(fault.path, path, "{json}");
+        }
+        let text: Fault = from_slice::<Box<serde_json::value::RawValue>>(br#"{"id":"#).unwrap_err();
+        assert_eq!(text.path, "id");
     }
 
     #[test]

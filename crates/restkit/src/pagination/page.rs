@@ -156,13 +156,13 @@ fn decode_borrowed<'a, T: Deserialize<'a>>(
     path: &str,
 ) -> Result<T, Error> {
     serde_json::from_slice(json).map_err(|source| {
+        let broken = decode::broken_at(response.body(), &source);
         let error = Error::new(ErrorKind::Decode)
             .with_body(response.body())
             .with_source(source);
-        response.context(if path.is_empty() {
-            error
-        } else {
-            error.with_path(path)
+        response.context(match broken.as_deref().unwrap_or(path) {
+            "" => error,
+            path => error.with_path(path),
         })
     })
 }

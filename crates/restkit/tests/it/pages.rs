@@ -321,6 +321,25 @@ struct Health {
 }
 
 #[tokio::test]
+async fn a_page_that_is_no_json_names_the_place_where_it_breaks() {
+    for (body, path) in [
+        (
+            r#"{"items":[{"id":"a"},{"id":}],"pages":{}}"#,
+            Some("items[1].id"),
+        ),
+        (r#"[1,2,x]"#, Some("[2]")),
+        (r#"{"items":[1,2"#, Some("items")),
+        ("<html>", None),
+    ] {
+        let mock = MockTransport::new().json(200, body);
+        let mut list = std::pin::pin!(list(&mock, PageStyle::key()));
+        let error = list.next().await.unwrap().unwrap_err();
+        assert!(error.is_decode(), "{error}");
+        assert_eq!(error.decode_path(), path, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_malformed_item_names_its_path_and_hides_no_other() {
     let body = r#"{"items":[{"id":"a"},{"id":"b","health":{"overall":1}},{"id":"c"}],"pages":{}}"#;
     let mock = MockTransport::new().json(200, body).json(200, body);
