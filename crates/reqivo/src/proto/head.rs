@@ -113,13 +113,27 @@ impl Scanner {
     /// Looks for the end of the section. Returns its length once complete.
     fn scan(&mut self, input: &mut [u8]) -> Result<Option<usize>, ProtocolError> {
         loop {
-            let Some(offset) = memchr::memchr(b'\n', &input[self.scanned..]) else {
-                self.check_line(input)?;
+            let Some(offset) = memchr::memchr2(b'\r', b'\n', &input[self.scanned..]) else {
+                self.check_line(input, None)?;
                 self.scanned = input.len();
                 return Ok(None);
             };
-            let line_feed = self.scanned + offset;
-            self.check_line(&input[..line_feed])?;
+            let mut line_feed = self.scanned + offset;
+            if input[line_feed] == b'\r' {
+                match input.get(line_feed + 1) {
+                    Some(b'\n') => line_feed += 1,
+                    Some(_) => {
+                        let next = line_feed + 1;
+                        self.check_line(&input[..=next], Some(next))?;
+                    }
+                    None => {
+                        self.check_line(input, None)?;
+                        self.scanned = line_feed;
+                        return Ok(None);
+                    }
+                }
+            }
+            self.check_line(&input[..line_feed], None)?;
             if line_feed + 1 > self.max_bytes {
                 return Err(self.too_long());
             }
@@ -168,8 +182,9 @@ impl Scanner {
     /// Checks what is there of the current line, without its line feed. It need not be complete: a peer that
     /// does not speak HTTP is found out by its first bytes, not by its silence.
     ///
+    /// `bare_return` is where something other than a line feed follows a carriage return.
     /// Of several errors the one whose byte comes first is told, so that splits make no difference.
-    fn check_line(&self, input: &[u8]) -> Result<(), ProtocolError> {
+    fn check_line(&self, input: &[u8], bare_return: Option<usize>) -> Result<(), ProtocolError> {
         let line = &input[self.line_start..];
         let line_too_long = match line.get(self.max_line) {
             None => None,
@@ -178,11 +193,6 @@ impl Scanner {
             Some(_) => Some(self.line_start + self.max_line),
         };
         let too_long = (input.len() > self.max_bytes).then_some(self.max_bytes);
-        // The last byte that was looked at may be a carriage return that nothing followed yet.
-        let from = self.scanned.saturating_sub(1).max(self.line_start);
-        let bare_return = memchr::memchr(b'\r', &input[from..])
-            .map(|at| from + at + 1)
-            .filter(|&next| next < input.len());
         let not_http = match self.block == Block::Head && self.status.is_none() {
             true => not_http(line).map(|at| self.line_start + at),
             false => None,
