@@ -37,6 +37,15 @@ impl Fields {
         self.names.len()
     }
 
+    /// Adds a top-level name at the end, unless it or something in it is chosen already.
+    #[must_use]
+    pub fn with_root(mut self, name: &str) -> Self {
+        if !self.roots().contains(&name) {
+            self.names.push(name.to_owned());
+        }
+        self
+    }
+
     /// Returns the distinct top-level names, for services that can leave out the rest.
     #[must_use]
     pub fn roots(&self) -> Vec<&str> {

@@ -58,6 +58,17 @@ impl Destination {
         self.path.as_deref()
     }
 
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match &self.path {
+            // Opening a pipe or a device a second time is not the same as opening it once.
+            Some(path) if fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir()) => {
+                Ok(())
+            }
+            Some(path) => open_file(path, self.force).map(drop),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn open(&self, console: &Console) -> Result<Target, Error> {
         let sink = match &self.path {
             None => Sink::Stdout(console.stdout()),

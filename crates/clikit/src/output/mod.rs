@@ -138,6 +138,15 @@ impl Output {
         self.format
     }
 
+    /// Checks that the data can be printed, and prints nothing: for a program that is about to change something, and must not
+    /// find out only afterwards that it cannot tell the outcome.
+    ///
+    /// # Errors
+    /// Fails as [`Output::list`] does when the file of the destination exists and may not be replaced, or cannot be created.
+    pub fn check(&self) -> Result<(), Error> {
+        self.destination.check()
+    }
+
     /// Opens a list.
     ///
     /// # Errors

@@ -53,6 +53,29 @@ fn an_existing_file_is_replaced_only_with_force() {
 }
 
 #[test]
+fn a_check_finds_what_stands_in_the_way_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.txt");
+    let (console, _) = Capture::new("", Terminals::NONE);
+    let check = |path: &Path, force: bool| {
+        let destination = Destination::file(path).force(force);
+        Output::new(&console, Format::Json)
+            .destination(destination)
+            .check()
+    };
+    check(&path, false).unwrap();
+    assert_eq!(names(folder.path()), [""; 0]);
+    fs::write(&path, "old").unwrap();
+    assert_eq!(check(&path, false).unwrap_err().class(), Class::User);
+    check(&path, true).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    assert_eq!(names(folder.path()), ["out.txt"]);
+    assert!(check(folder.path(), true).is_err());
+    assert!(check(&folder.path().join("missing/out.txt"), true).is_err());
+    check(Path::new("-"), false).unwrap();
+}
+
+#[test]
 fn a_file_that_appears_meanwhile_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.json");
