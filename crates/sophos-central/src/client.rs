@@ -122,8 +122,9 @@ impl Client {
         let mut targets = Vec::new();
         while let Some(tenant) = tenants.next().await {
             let tenant = tenant?;
-            self.learn(&tenant);
-            targets.push(Target::from(tenant.value()));
+            let target = Target::from(tenant.value());
+            self.remember(&target);
+            targets.push(target);
         }
         Ok(targets)
     }
@@ -156,6 +157,15 @@ impl Client {
         Self {
             tenant: Some(tenant),
             ..self.clone()
+        }
+    }
+
+    /// Remembers where the data of a tenant is, which saves asking for it when the tenant is chosen
+    /// by its id alone. [`targets`](Self::targets) does so by itself.
+    pub fn remember(&self, target: &Target) {
+        // One that is not ready yet may be so later.
+        if let Some(host) = &target.api_host {
+            self.hosts().insert(target.id.clone(), host.clone());
         }
     }
 
@@ -244,14 +254,6 @@ impl Client {
         let who = self.who().await?;
         self.own_tenant_only(&who.id)?;
         nothing_but(&serde_json::json!({ "id": who.id, "apiHost": who.data_region_host() }))
-    }
-
-    /// Remembers where tenants' data is.
-    pub(crate) fn learn(&self, tenant: &Tenant) {
-        // One that is not ready yet may be so later.
-        if let Some(host) = &tenant.api_host {
-            self.hosts().insert(tenant.id.clone(), host.clone());
-        }
     }
 
     async fn who(&self) -> Result<&Record<Whoami>, Error> {
@@ -473,8 +475,7 @@ fn account(who: &Whoami) -> Result<Account, Error> {
         Some(IdType::Other(kind)) => Err(Error::configuration(format!(
             "the credential belongs to a `{kind}`, which this version does not know"
         ))),
-        // Only a tenant's credential has a host of its own.
-        None if who.data_region_host().is_some() => Ok(Account::Tenant),
+        None if who.is_tenant() => Ok(Account::Tenant),
         None => Err(Error::configuration(
             "the service does not say what kind of account the credential belongs to",
         )),

@@ -60,7 +60,7 @@ impl TenantApi {
             .send(route, route.request(&[id.as_str()]))
             .await?;
         let tenant: Record<Tenant> = response.json()?;
-        self.client.learn(&tenant);
+        self.client.remember(&Target::from(tenant.value()));
         Ok(tenant)
     }
 

@@ -43,9 +43,22 @@ model! {
 
 impl Whoami {
     /// Returns true if the credential belongs to one tenant.
+    ///
+    /// Where the service does not say what it belongs to, a host for the data tells: only a tenant's
+    /// credential has one.
     #[must_use]
     pub fn is_tenant(&self) -> bool {
-        self.id_type == Some(IdType::Tenant)
+        match &self.id_type {
+            Some(kind) => *kind == IdType::Tenant,
+            None => self.data_region_host().is_some(),
+        }
+    }
+
+    /// Returns true if the credential belongs to a partner or an organization, and reaches their
+    /// tenants.
+    #[must_use]
+    pub fn has_tenants(&self) -> bool {
+        matches!(self.id_type, Some(IdType::Partner | IdType::Organization))
     }
 
     /// Returns the host for later calls that belong to no tenant.
