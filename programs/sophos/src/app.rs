@@ -116,7 +116,10 @@ impl App {
 
     /// Makes the client, with all that stands behind it: the sandbox where it is asked for, and the
     /// meaning of Ctrl-C.
+    ///
+    /// Data that could not be printed is refused here, before anything is sent.
     pub(crate) fn connect(&self) -> Result<Face, Error> {
+        self.output()?.check()?;
         let mut config = if self.global.sandbox {
             self.sandbox_config()?
         } else {

@@ -163,6 +163,19 @@ impl Face {
     }
 }
 
+impl Face {
+    /// Keeps where the data of a tenant is, so that choosing it by its id asks nothing more.
+    pub(crate) fn remember(&self, target: &Target) {
+        match self {
+            Self::Async(face) => face.client.remember(target),
+            Self::Sync(face) => {
+                face.reads.remember(target);
+                face.writes.remember(target);
+            }
+        }
+    }
+}
+
 /// The first press does not end a change, which looks like nothing happened: says what it waits for.
 fn tell_when_waiting(writing: &Arc<AtomicBool>, interrupts: &Interrupts, console: &Console) {
     let (writing, console) = (Arc::clone(writing), console.clone());

@@ -2,9 +2,9 @@
 
 use clikit::{
     Class, Error, Exit,
-    output::{Ending, View},
+    output::{Ending, Format, View},
 };
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json, value::RawValue};
 use sophos_central::{Page, RawItem, TenantFailure, tenants::Target};
 
@@ -164,7 +164,14 @@ pub(crate) fn print_across(
     tenants: &[Target],
     items: Pulled<'_, FromTenant>,
 ) -> Result<Exit, Error> {
-    let mut list = app.output()?.lead("tenant").list(kind.view)?;
+    let output = app.output()?.lead("tenant");
+    // The first column of a table or of CSV; in JSON a member that every item has.
+    let json = matches!(output.format(), Format::Json | Format::Ndjson);
+    let output = match &app.global.fields {
+        Some(fields) if json => output.fields(Some(fields.clone().with_root("tenant"))),
+        _ => output,
+    };
+    let mut list = output.list(kind.view)?;
     let progress = app.progress(kind.plural);
     let mut failures: Vec<TenantFailure> = Vec::new();
     let mut skipped = 0;
@@ -178,7 +185,11 @@ pub(crate) fn print_across(
             Ok(Ok(found)) => {
                 progress.add(1);
                 if keep(&found.item) {
-                    list.push_from(&found.tenant.name, &found.item)?;
+                    if json && !names_tenant(&found.item) {
+                        list.push(&with_tenant(&found.tenant, &found.item))?;
+                    } else {
+                        list.push_from(&found.tenant.name, &found.item)?;
+                    }
                     list.end_page()?;
                 }
             }
@@ -285,6 +296,36 @@ pub(crate) fn error_row(tenant: Option<&Target>, error: &Error) -> Result<Box<Ra
         }
     }
     object(&row)
+}
+
+/// Tells whether an item says which tenant it belongs to.
+fn names_tenant(item: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Item<'a> {
+        #[serde(borrow)]
+        tenant: Option<&'a RawValue>,
+    }
+
+    serde_json::from_str::<Item<'_>>(item.get()).is_ok_and(|item| item.tenant.is_some())
+}
+
+/// Puts the tenant in front of an item that came without it.
+fn with_tenant(tenant: &Target, item: &RawValue) -> Box<RawValue> {
+    let name = json!({"id": tenant.id.as_str(), "name": tenant.name});
+    with_member("tenant", &name, item)
+}
+
+/// Puts a member in front of those of an object.
+pub(crate) fn with_member(name: &str, value: &Value, item: &RawValue) -> Box<RawValue> {
+    let members = item.get().trim().trim_start_matches('{').trim_start();
+    let head = format!("{{\"{name}\":{value}");
+    let text = if members == "}" {
+        format!("{head}}}")
+    } else {
+        format!("{head},{members}")
+    };
+    // Whatever is no object is shown as it is.
+    RawValue::from_string(text).unwrap_or_else(|_| item.to_owned())
 }
 
 /// An object whose members keep their order.

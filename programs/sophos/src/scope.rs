@@ -34,6 +34,10 @@ pub(crate) fn tenants(app: &App, face: &Face) -> Result<Tenants, Error> {
     if who.is_tenant() {
         return own_tenant(&who.id, wanted);
     }
+    if !who.has_tenants() {
+        // A kind of account that this version does not know: the client says so.
+        return Ok(Tenants::One(None));
+    }
     if wanted.is_empty() && !app.scope.all_tenants {
         if app.settings.text(settings::TENANT_ID).is_some() {
             return Ok(Tenants::One(None));
@@ -60,7 +64,10 @@ pub(crate) fn tenants(app: &App, face: &Face) -> Result<Tenants, Error> {
     let mut chosen = choose(&all, wanted)?;
     let one = wanted.len() == 1 && !wanted.iter().any(|name| is_pattern(name));
     match (one, chosen.pop()) {
-        (true, Some(target)) if chosen.is_empty() => Ok(Tenants::One(Some(target.id))),
+        (true, Some(target)) if chosen.is_empty() => {
+            face.remember(&target);
+            Ok(Tenants::One(Some(target.id)))
+        }
         (_, last) => {
             chosen.extend(last);
             Ok(Tenants::Many(chosen))
@@ -115,7 +122,10 @@ pub(crate) fn tenant(app: &App, face: &Face) -> Result<Option<TenantId>, Error> 
     match tenants(app, face)? {
         Tenants::One(id) => Ok(id),
         Tenants::Many(targets) => match targets.as_slice() {
-            [target] => Ok(Some(target.id.clone())),
+            [target] => {
+                face.remember(target);
+                Ok(Some(target.id.clone()))
+            }
             targets => Err(Error::user(format!(
                 "the command works on one tenant, and {} were chosen",
                 targets.len()

@@ -1,6 +1,6 @@
 //! `alerts ...`
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
 use sophos_central::{
     When,
     alerts::{Category, Product, Severity},
@@ -59,7 +59,7 @@ pub(crate) struct AlertFilters {
     #[arg(long, value_name = "KEY")]
     pub(crate) group_key: Option<String>,
     /// Only these alerts
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub(crate) ids: Vec<String>,
     /// Order: field, field:asc or field:desc (may be repeated)
     #[arg(long, value_name = "FIELD[:DIR]", value_delimiter = ',')]
@@ -69,5 +69,6 @@ pub(crate) struct AlertFilters {
 #[derive(Debug, Args)]
 pub(crate) struct AlertGet {
     /// Id of the alert
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) id: String,
 }

@@ -1,6 +1,6 @@
 //! `endpoint ...`
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use sophos_central::{
     When,
     endpoint::{EncryptionStatus, EndpointType, Health, LockdownStatus, SearchField},
@@ -103,16 +103,16 @@ pub(crate) struct EndpointFilters {
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(crate) last_seen_after: Option<When>,
     /// Only these devices
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub(crate) ids: Vec<String>,
     /// Devices with one of these addresses
-    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    #[arg(long, value_name = "IP", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub(crate) ip_addresses: Vec<String>,
     /// Devices with one of these hardware addresses
-    #[arg(long, value_name = "MAC", value_delimiter = ',')]
+    #[arg(long, value_name = "MAC", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub(crate) mac_addresses: Vec<String>,
     /// Cloud provider, provider:instance, or instance
-    #[arg(long, value_name = "CLOUD", value_delimiter = ',')]
+    #[arg(long, value_name = "CLOUD", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub(crate) cloud: Vec<String>,
     /// Text to search for
     #[arg(long, value_name = "TEXT")]
@@ -139,6 +139,7 @@ pub(crate) enum View {
 #[derive(Debug, Args)]
 pub(crate) struct EndpointGet {
     /// Id of the device
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) id: String,
     /// How much of the device
     #[arg(long, value_enum, default_value_t = View::Full, value_name = "VIEW")]
@@ -148,13 +149,14 @@ pub(crate) struct EndpointGet {
 #[derive(Debug, Args)]
 pub(crate) struct OneEndpoint {
     /// Id of the device
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) id: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct EndpointIsolate {
     /// Ids of the devices
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) ids: Vec<String>,
     /// Why, at most 400 characters (asked for on a terminal when missing)
     #[arg(long, value_name = "TEXT")]
@@ -164,7 +166,7 @@ pub(crate) struct EndpointIsolate {
 #[derive(Debug, Args)]
 pub(crate) struct EndpointUnisolate {
     /// Ids of the devices
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) ids: Vec<String>,
     /// Why, at most 400 characters
     #[arg(long, value_name = "TEXT")]
@@ -174,7 +176,7 @@ pub(crate) struct EndpointUnisolate {
 #[derive(Debug, Args)]
 pub(crate) struct EndpointScan {
     /// Ids of the devices
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) ids: Vec<String>,
     /// Accepted for compatibility; the service takes no comment here
     #[arg(long, value_name = "TEXT", hide = true)]
@@ -184,6 +186,7 @@ pub(crate) struct EndpointScan {
 #[derive(Debug, Args)]
 pub(crate) struct TamperGet {
     /// Id of the device
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) id: String,
     /// Show the passwords
     #[arg(long)]
@@ -193,6 +196,7 @@ pub(crate) struct TamperGet {
 #[derive(Debug, Args)]
 pub(crate) struct TamperUpdate {
     /// Id of the device
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) id: String,
     /// Turn tamper protection on
     #[arg(long, conflicts_with = "disable")]
@@ -211,6 +215,7 @@ pub(crate) struct TamperUpdate {
 #[derive(Debug, Args)]
 pub(crate) struct TamperPassword {
     /// Id of the device
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) id: String,
     /// Print the previous passwords too, newest first
     #[arg(long)]

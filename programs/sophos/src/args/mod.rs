@@ -106,7 +106,8 @@ pub(crate) struct TenantsArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Scope {
     /// Tenant by id, name or name pattern with * and ? (may be repeated)
-    #[arg(long = "tenant", display_order = 50, value_name = "ID|NAME", help_heading = GLOBAL)]
+    #[arg(long = "tenant", display_order = 50, value_name = "ID|NAME", help_heading = GLOBAL,
+        value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) tenants: Vec<String>,
     /// Every tenant that the credential reaches
     #[arg(long, conflicts_with = "tenants", display_order = 51, help_heading = GLOBAL)]
@@ -118,7 +119,8 @@ pub(crate) struct Scope {
 pub(crate) struct SubScope {
     /// Tenant by id, name or name pattern with * and ? (may be repeated)
     #[arg(id = "sub_tenants",
-        display_order = 50, long = "tenant", global = true, value_name = "ID|NAME", help_heading = GLOBAL)]
+        display_order = 50, long = "tenant", global = true, value_name = "ID|NAME", help_heading = GLOBAL,
+        value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) tenants: Vec<String>,
     /// Every tenant that the credential reaches
     #[arg(id = "sub_all_tenants",

@@ -1,6 +1,6 @@
 //! `tenants ...`
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
 
 use super::Paging;
 
@@ -34,5 +34,6 @@ pub(crate) struct TenantFilters {
 #[derive(Debug, Args)]
 pub(crate) struct TenantGet {
     /// Id of the tenant
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) id: String,
 }

@@ -13,7 +13,7 @@ use crate::{
     app::App,
     face::{Face, Work, attempt, call},
     failure::failure,
-    listing::{error_row, object},
+    listing::{error_row, object, with_member},
     render, scope, settings,
 };
 
@@ -45,21 +45,14 @@ pub(super) fn isolate(
     let comment = comment_of(app, on, comment)?;
     let comment = comment.as_deref();
     let verb = if on { "isolate" } else { "unisolate" };
-    let ask = ids.len() > 1 && !app.global.yes && !app.global.dry_run;
-    if ask && !app.console.terminals().stdin {
-        // Nobody can answer, which is known before anything is sent.
-        Confirm::new(format!("{verb} {} devices?", ids.len())).require(&app.console, false)?;
-    }
+    let ask = must_ask(app, verb, &ids)?;
     let face = app.connect()?;
     let tenant = scope::tenant(app, &face)?;
     if app.global.dry_run {
         return show_planned(app, plan_isolation(&face, &tenant, &ids, on, comment)?);
     }
     if ask {
-        let mut question = Confirm::new(format!("{verb} {} devices?", ids.len()));
-        question = question.line(format!("tenant: {}", tenant_of(app, &face, &tenant)?));
-        question = question.line(format!("devices: {}", described(&face, &tenant, &ids)));
-        app.confirm(&question)?;
+        ask_about(app, &face, &tenant, verb, &ids)?;
     }
     if let [id] = ids.as_slice() {
         let now = if on {
@@ -100,6 +93,32 @@ pub(super) fn isolate(
             .map(|outcome| outcome.map(|item| item.raw().to_owned()).map_err(failure))
             .collect())
     })
+}
+
+/// Tells whether a change has to be asked for: one of several devices, unless `--yes` said so already.
+///
+/// # Errors
+///
+/// Where nobody can answer, which is known before anything is sent.
+fn must_ask(app: &App, verb: &str, ids: &[EndpointId]) -> Result<bool, Error> {
+    let ask = ids.len() > 1 && !app.global.yes && !app.global.dry_run;
+    if ask && !app.console.terminals().stdin {
+        Confirm::new(format!("{verb} {} devices?", ids.len())).require(&app.console, false)?;
+    }
+    Ok(ask)
+}
+
+fn ask_about(
+    app: &App,
+    face: &Face,
+    tenant: &Option<TenantId>,
+    verb: &str,
+    ids: &[EndpointId],
+) -> Result<(), Error> {
+    let question = Confirm::new(format!("{verb} {} devices?", ids.len()))
+        .line(format!("tenant: {}", tenant_of(app, face, tenant)?))
+        .line(format!("devices: {}", described(face, tenant, ids)));
+    app.confirm(&question)
 }
 
 fn one_by_one(
@@ -145,6 +164,11 @@ pub(super) fn task(
         app.console
             .note("the service takes no comment here; it stays on this machine");
     }
+    let verb = match task {
+        Task::Scan => "scan",
+        Task::UpdateCheck => "check for updates on",
+    };
+    let ask = must_ask(app, verb, &ids)?;
     let face = app.connect()?;
     let tenant = scope::tenant(app, &face)?;
     if app.global.dry_run {
@@ -159,6 +183,9 @@ pub(super) fn task(
                 .update_check_many(ids.clone())),
         }?;
         return show_planned(app, outcomes.into_iter().filter_map(Result::err));
+    }
+    if ask {
+        ask_about(app, &face, &tenant, verb, &ids)?;
     }
     if let [id] = ids.as_slice() {
         let taken = match task {
@@ -462,15 +489,7 @@ fn comment_of(app: &App, on: bool, comment: Option<String>) -> Result<Option<Str
 
 /// Puts the device in front of what the service said about its task.
 fn with_endpoint(id: &EndpointId, item: &RawValue) -> Box<RawValue> {
-    let members = item.get().trim().trim_start_matches('{').trim_start();
-    let head = format!("{{\"endpoint\":{}", json!({"id": id.as_str()}));
-    let text = if members == "}" {
-        format!("{head}}}")
-    } else {
-        format!("{head},{members}")
-    };
-    // Whatever is no object is shown as it is.
-    RawValue::from_string(text).unwrap_or_else(|_| item.to_owned())
+    with_member("endpoint", &json!({"id": id.as_str()}), item)
 }
 
 /// The ids in their order, each once.

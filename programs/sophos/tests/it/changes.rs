@@ -244,12 +244,46 @@ fn tasks_are_asked_for_one_and_for_many() {
     );
     let mut words = vec!["endpoint", "update-check", "-o", "ndjson"];
     words.extend(fleet.ids[..20].iter().map(String::as_str));
+    fleet.sandbox.clear_requests();
+    let refused = fleet.program.run(&words).status(2);
+    assert!(
+        refused.stderr.contains("confirmation is needed"),
+        "{refused}"
+    );
+    assert_eq!(fleet.sandbox.requests().len(), 0);
+    words.push("--yes");
     let rows = fleet.program.run(&words).success().rows();
     let done: Vec<_> = rows
         .iter()
         .map(|row| row["endpoint"]["id"].as_str().unwrap())
         .collect();
     assert_eq!(done, fleet.ids[..20]);
+}
+
+#[test]
+fn nothing_is_changed_when_the_outcome_could_not_be_written() {
+    let fleet = Fleet::new();
+    let id = &fleet.ids[0];
+    let folder = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("taken");
+    std::fs::write(&taken, "old").unwrap();
+    for file in [taken.as_path(), &folder.path().join("missing/file")] {
+        let file = file.to_str().unwrap();
+        for words in [
+            &["endpoint", "isolate", id, "--comment", "x"][..],
+            &["endpoint", "scan", id],
+            &["endpoint", "tamper", "update", id, "--regenerate-password"],
+        ] {
+            let mut words = words.to_vec();
+            words.extend(["-f", file]);
+            let outcome = fleet.program.run(&words).status(2);
+            assert!(outcome.stderr.contains("error: "), "{outcome}");
+            words.push("--sync");
+            fleet.program.run(&words).status(2);
+        }
+    }
+    assert_eq!(fleet.sandbox.requests().len(), 0);
+    assert_eq!(std::fs::read_to_string(taken).unwrap(), "old");
 }
 
 #[test]

@@ -109,6 +109,40 @@ fn a_connection_cut_in_the_first_body_is_an_error_without_data() {
 }
 
 #[test]
+fn text_that_is_no_json_names_the_place_where_it_breaks() {
+    let server = testkit::Server::start(|request| {
+        crate::program::introduction(request)
+            .unwrap_or_else(|| testkit::Reply::json(r#"{"items":[{"id":"a"},{"id":}],"pages":{}}"#))
+    });
+    let program = crate::program::with_server(&server);
+    for sync in ["", " --sync"] {
+        let outcome = program
+            .line(&format!("endpoint list -o json{sync}"))
+            .status(1);
+        assert_eq!(outcome.stdout, "", "a broken list is not a short one");
+        assert!(outcome.stderr.contains("items[1].id"), "{outcome}");
+    }
+}
+
+#[test]
+fn an_account_of_an_unknown_kind_is_told() {
+    for (who, told) in [
+        (r#"{"id":"x","idType":"galaxy"}"#, "belongs to a `galaxy`"),
+        (r#"{"id":"x"}"#, "does not say what kind of account"),
+    ] {
+        let server = testkit::Server::start(move |request| {
+            if request.path().starts_with("/whoami") {
+                return testkit::Reply::json(who);
+            }
+            crate::program::introduction(request).unwrap_or_else(|| testkit::Reply::json("{}"))
+        });
+        let program = crate::program::with_server(&server);
+        let outcome = program.line("endpoint list").status(1);
+        assert!(outcome.stderr.contains(told), "{outcome}");
+    }
+}
+
+#[test]
 fn malformed_json_names_its_place() {
     let server = testkit::Server::start(|request| {
         crate::program::introduction(request).unwrap_or_else(|| {

@@ -55,6 +55,47 @@ fn with_several_tenants_the_first_column_names_them() {
 }
 
 #[test]
+fn with_several_tenants_every_json_item_says_whose_it_is() {
+    let program = Program::new();
+    for line in [
+        "endpoint list --all-tenants --all --fields hostname",
+        "endpoint list --all-tenants --all",
+    ] {
+        let outcome = program
+            .line(&format!("{PARTNER} {line} -o ndjson"))
+            .status(3);
+        let rows = outcome.rows();
+        assert!(rows.len() > 800);
+        for row in rows {
+            assert!(row["tenant"]["id"].is_string(), "{row}");
+        }
+    }
+}
+
+#[test]
+fn a_tenant_chosen_by_name_is_not_asked_for_again() {
+    let sandbox = sophos_sandbox::Sandbox::builder().start().unwrap();
+    let program = with_sandbox(&sandbox, "partner");
+    let tenants = program.line("tenants list -o ndjson").success().rows();
+    let name = tenants
+        .iter()
+        .find(|tenant| tenant["apiHost"].is_string() && tenant["name"].is_string())
+        .map(|tenant| tenant["name"].as_str().unwrap())
+        .unwrap();
+    for sync in [&[][..], &["--sync"]] {
+        sandbox.clear_requests();
+        let mut words = vec!["endpoint", "list", "--tenant", name];
+        words.extend(sync);
+        program.run(&words).success();
+        let single = sandbox
+            .requests()
+            .into_iter()
+            .filter(|request| request.path.starts_with("/partner/v1/tenants/"));
+        assert_eq!(single.count(), 0);
+    }
+}
+
+#[test]
 fn a_command_that_needs_a_tenant_says_how_to_name_one() {
     let program = Program::new();
     insta::assert_snapshot!(program.line(&format!("{PARTNER} endpoint list")), @"

@@ -44,6 +44,23 @@ fn wrong_values_exit_2_and_the_right_ones_are_listed() {
         assert_eq!(outcome.stdout, "", "{line}: {outcome}");
         assert_ne!(outcome.stderr, "", "{line}");
     }
+    // What an unset variable of a script leaves behind must not turn into "all of them".
+    for words in [
+        &["endpoint", "list", "--ids", ""][..],
+        &["endpoint", "list", "--ids", "a,,b"],
+        &["endpoint", "list", "--tenant", ""],
+        &["endpoint", "get", ""],
+        &["endpoint", "scan", "a", ""],
+        &["endpoint", "tamper", "get", ""],
+        &["alerts", "list", "--ids", ""],
+        &["alerts", "get", ""],
+        &["tenants", "get", ""],
+    ] {
+        let mut all = vec!["--sandbox"];
+        all.extend(words);
+        let outcome = program.run(&all).status(2);
+        assert!(outcome.stderr.contains("a value is required"), "{outcome}");
+    }
 }
 
 #[test]
