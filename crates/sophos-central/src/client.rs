@@ -326,9 +326,9 @@ impl Client {
                 )
             }
         };
-        let host = match (&self.shared.config.base_url, known) {
-            (Some(url), _) => url.clone(),
-            (None, Some(host)) => host,
+        let (id, host) = match (&self.shared.config.base_url, known) {
+            (Some(url), _) => (id, url.clone()),
+            (None, Some(host)) => (id, host),
             (None, None) => self.host_of(&id, who).await?,
         };
         let rest = self
@@ -344,20 +344,22 @@ impl Client {
         })
     }
 
-    /// Finds out where a tenant's data is.
-    async fn host_of(&self, id: &TenantId, who: &Whoami) -> Result<String, Error> {
-        let known = self.hosts().get(id).cloned();
-        let host = match known {
-            Some(host) => Some(host),
+    /// Finds out where a tenant's data is, and how the service writes its id: it may have been typed
+    /// in another case.
+    async fn host_of(&self, id: &TenantId, who: &Whoami) -> Result<(TenantId, String), Error> {
+        let known = self
+            .hosts()
+            .get_key_value(id)
+            .map(|(id, host)| (id.clone(), host.clone()));
+        let found = match known {
+            Some(known) => Some(known),
             None if account(who)? == Account::Tenant => None,
             None => {
-                Box::pin(self.tenants().get(id))
-                    .await?
-                    .into_value()
-                    .api_host
+                let tenant = Box::pin(self.tenants().get(id)).await?.into_value();
+                tenant.api_host.map(|host| (tenant.id, host))
             }
         };
-        host.ok_or_else(|| {
+        found.ok_or_else(|| {
             Error::configuration(format!(
                 "tenant {id} has no API host: its trial may not be activated, or it may be suspended or still being created"
             ))

@@ -88,6 +88,23 @@ async fn a_partners_call_for_a_tenant_asks_for_its_host_once() {
 }
 
 #[tokio::test]
+async fn a_tenants_id_is_sent_as_the_service_writes_it() {
+    let mock = partner()
+        .json(
+            200,
+            format!(r#"{{"id":"{TENANT}","name":"One","apiHost":"https://us.example"}}"#),
+        )
+        .json(200, r#"{"items":[]}"#)
+        .json(200, r#"{"items":[]}"#);
+    let client = client(&mock).for_tenant(TENANT.to_uppercase());
+    client.endpoint().list().send().await.unwrap();
+    client.endpoint().list().send().await.unwrap();
+    for call in &calls(&mock)[1..] {
+        assert_eq!(call.header("x-tenant-id"), Some(TENANT));
+    }
+}
+
+#[tokio::test]
 async fn a_tenant_without_a_host_is_a_configuration_error_that_names_it() {
     let mock = partner().json(200, r#"{"id":"t1","apiHost":null}"#);
     let error = client(&mock)
