@@ -4,7 +4,7 @@ use clikit::{
     Class, Error, Exit,
     output::{Ending, Format, View},
 };
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json, value::RawValue};
 use sophos_central::{Page, RawItem, TenantFailure, tenants::Target};
 
@@ -185,11 +185,11 @@ pub(crate) fn print_across(
             Ok(Ok(found)) => {
                 progress.add(1);
                 if keep(&found.item) {
-                    if json && !names_tenant(&found.item) {
-                        list.push(&with_tenant(&found.tenant, &found.item))?;
-                    } else {
-                        list.push_from(&found.tenant.name, &found.item)?;
-                    }
+                    let named = json
+                        .then(|| with_tenant(&found.tenant, &found.item))
+                        .flatten();
+                    let item = named.as_deref().unwrap_or(&found.item);
+                    list.push_from(&found.tenant.name, item)?;
                     list.end_page()?;
                 }
             }
@@ -298,21 +298,35 @@ pub(crate) fn error_row(tenant: Option<&Target>, error: &Error) -> Result<Box<Ra
     object(&row)
 }
 
-/// Tells whether an item says which tenant it belongs to.
-fn names_tenant(item: &RawValue) -> bool {
+/// The member `tenant` of an item as it stands in its text, also where it is null.
+fn tenant_member(item: &RawValue) -> Option<&RawValue> {
     #[derive(Deserialize)]
     struct Item<'a> {
-        #[serde(borrow)]
+        #[serde(borrow, default, deserialize_with = "present")]
         tenant: Option<&'a RawValue>,
     }
 
-    serde_json::from_str::<Item<'_>>(item.get()).is_ok_and(|item| item.tenant.is_some())
+    fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<&'de RawValue>, D::Error> {
+        <&RawValue>::deserialize(input).map(Some)
+    }
+
+    serde_json::from_str::<Item<'_>>(item.get()).ok()?.tenant
 }
 
-/// Puts the tenant in front of an item that came without it.
-fn with_tenant(tenant: &Target, item: &RawValue) -> Box<RawValue> {
-    let name = json!({"id": tenant.id.as_str(), "name": tenant.name});
-    with_member("tenant", &name, item)
+/// The item with its tenant, where it came without; `None` if it names one itself.
+fn with_tenant(tenant: &Target, item: &RawValue) -> Option<Box<RawValue>> {
+    let value = || json!({"id": tenant.id.as_str(), "name": tenant.name});
+    match tenant_member(item) {
+        None => Some(with_member("tenant", &value(), item)),
+        Some(member) if member.get() == "null" => {
+            let text = item.get();
+            let start = member.get().as_ptr() as usize - text.as_ptr() as usize;
+            let (head, tail) = text.split_at_checked(start)?;
+            let tail = tail.strip_prefix("null")?;
+            RawValue::from_string(format!("{head}{}{tail}", value())).ok()
+        }
+        Some(_) => None,
+    }
 }
 
 /// Puts a member in front of those of an object.
@@ -398,3 +412,31 @@ impl PageBlocks {
 const USUAL_PAGE: u32 = 50;
 /// No list of the service has larger pages.
 const LARGEST_PAGE: u32 = 1000;
+
+#[cfg(test)]
+mod tests {
+    use sophos_central::tenants::Tenant;
+
+    use super::*;
+
+    #[test]
+    fn an_item_without_a_tenant_gets_the_one_it_came_from() {
+        let tenant: Tenant =
+            serde_json::from_str(r#"{"id":"t","name":"Acme","apiHost":"https://h"}"#).unwrap();
+        let target = Target::from(&tenant);
+        let named = |item: &str| {
+            let item: Box<RawValue> = serde_json::from_str(item).unwrap();
+            with_tenant(&target, &item).map(|item| item.get().to_owned())
+        };
+        let told = r#""tenant":{"id":"t","name":"Acme"}"#;
+        assert_eq!(
+            named(r#"{"id":1}"#).unwrap(),
+            format!(r#"{{{told},"id":1}}"#)
+        );
+        assert_eq!(
+            named(r#"{"x":null,"tenant":null,"y":1}"#).unwrap(),
+            format!(r#"{{"x":null,{told},"y":1}}"#)
+        );
+        assert_eq!(named(r#"{"tenant":{"id":"own"}}"#), None);
+    }
+}
