@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
 /// What stands in the place of a secret.
@@ -80,40 +80,52 @@ pub(crate) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The secrets of one request, to be hidden where a service echoes them.
+/// What of a request is secret, to be hidden where a service echoes it. Shares the request's memory:
+/// nothing is searched before there is an error to show.
 #[derive(Default)]
-pub(crate) struct Secrets(Vec<String>);
+pub(crate) struct Secrets {
+    headers: Vec<HeaderValue>,
+    form: Bytes,
+}
 
 impl Secrets {
-    /// Collects the values of secret headers, without their scheme, and of secret form fields.
+    /// Keeps the values of secret headers, and the body if it is a form.
     pub(crate) fn of(request: &http::Request<Bytes>) -> Self {
-        let headers = request.headers().iter().filter_map(|(name, value)| {
-            if !value.is_sensitive() && !is_secret_header(name) {
-                return None;
-            }
-            let text = value.to_str().ok()?;
-            Some(text.rsplit(' ').next().unwrap_or(text).to_owned())
-        });
-        let form = request
+        let is_form = request
             .headers()
             .get(header::CONTENT_TYPE)
             .is_some_and(|kind| kind.as_bytes().starts_with(FORM));
-        let fields = url::form_urlencoded::parse(if form { request.body() } else { b"" })
-            .filter(|(name, _)| is_secret_word(name))
-            .map(|(_, value)| value.into_owned());
-        let long_enough = |secret: &String| secret.len() >= SHORTEST_SECRET;
-        Self(headers.chain(fields).filter(long_enough).collect())
+        Self {
+            headers: request
+                .headers()
+                .iter()
+                .filter(|(name, value)| value.is_sensitive() || is_secret_header(name))
+                .map(|(_, value)| value.clone())
+                .collect(),
+            form: if is_form {
+                request.body().clone()
+            } else {
+                Bytes::new()
+            },
+        }
     }
 
-    /// Returns a body with the secrets masked.
+    /// Returns a body with header values, without their scheme, and secret form fields masked.
     pub(crate) fn hidden<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
+        let headers = self.headers.iter().filter_map(|value| {
+            let text = value.to_str().ok()?;
+            Some(Cow::Borrowed(text.rsplit(' ').next().unwrap_or(text)))
+        });
+        let fields = url::form_urlencoded::parse(&self.form)
+            .filter(|(name, _)| is_secret_word(name))
+            .map(|(_, value)| value);
         let mut hidden = Cow::Borrowed(body);
-        for secret in &self.0 {
+        for secret in headers.chain(fields) {
             let Ok(text) = std::str::from_utf8(&hidden) else {
-                continue;
+                break;
             };
-            if text.contains(secret.as_str()) {
-                hidden = Cow::Owned(text.replace(secret.as_str(), MASK).into_bytes());
+            if secret.len() >= SHORTEST_SECRET && text.contains(&*secret) {
+                hidden = Cow::Owned(text.replace(&*secret, MASK).into_bytes());
             }
         }
         hidden
