@@ -321,17 +321,39 @@ impl fmt::Debug for Config {
             .field("rate_limit_retry", &self.rate_limit_retry)
             .field("rate_limit", &self.rate_limit)
             .field("concurrency", &self.concurrency)
-            .field("auth_url", &self.auth_url)
-            .field("global_url", &self.global_url)
-            .field("base_url", &self.base_url)
+            .field("auth_url", &self.auth_url.as_deref().map(shown))
+            .field("global_url", &self.global_url.as_deref().map(shown))
+            .field("base_url", &self.base_url.as_deref().map(shown))
             .field("user_agent", &self.user_agent)
             .finish_non_exhaustive()
     }
 }
 
+/// A URL for people: without user info and query, which may hold secrets.
+fn shown(url: &str) -> String {
+    let Ok(mut url) = url::Url::parse(url) else {
+        return "not a URL".to_owned();
+    };
+    // These fail only for URLs that cannot have user info.
+    url.set_username("").ok();
+    url.set_password(None).ok();
+    url.set_query(None);
+    url.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn debug_shows_urls_without_what_may_be_secret() {
+        let config = Config::new("id", "secret")
+            .auth_url("https://user:hunter2@id.example/token?key=hunter2")
+            .global_url("hunter2");
+        let printed = format!("{config:?}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+        assert!(printed.contains("https://id.example/token"), "{printed}");
+    }
 
     #[test]
     fn values_out_of_range_are_refused_and_the_key_is_named() {
