@@ -49,10 +49,10 @@
 //!
 //! HTTP/2, WebSocket, proxies, cookies, multipart and streamed request bodies, client certificates.
 
-mod body;
 mod content;
 mod error;
 mod headers;
+mod incoming;
 #[cfg(feature = "json")]
 mod json;
 mod net;

@@ -11,9 +11,9 @@ use futures_core::Stream;
 use http::{Method, StatusCode, Version};
 use url::Url;
 
-use crate::body::{Body, lost};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::headers::Headers;
+use crate::incoming::{Incoming, lost};
 use crate::proto::{BodyLength, Head};
 
 /// A response. Its body may still be on its way.
@@ -37,7 +37,7 @@ pub(crate) struct Inner {
     pub(crate) idempotent: bool,
     pub(crate) length: BodyLength,
     pub(crate) decoded: bool,
-    pub(crate) body: Body,
+    pub(crate) body: Incoming,
     pub(crate) trailers: Option<Headers>,
 }
 
@@ -178,7 +178,7 @@ impl Response {
     /// Returns whether the whole body is in memory.
     #[must_use]
     pub fn is_buffered(&self) -> bool {
-        matches!(self.0.body, Body::Whole(_))
+        matches!(self.0.body, Incoming::Whole(_))
     }
 
     /// Returns the trailer fields, once a chunked body was read to its end and had some.
@@ -275,7 +275,7 @@ impl Response {
         chunk_size: usize,
     ) -> impl Stream<Item = Result<Bytes, Error>> + Send + Unpin + '_ {
         match &self.0.body {
-            Body::Whole(body) => {
+            Incoming::Whole(body) => {
                 let rest = body.clone();
                 Content {
                     response: None,
@@ -321,7 +321,7 @@ impl Response {
 
     /// Gives the connection back, or closes it when the rest of the body is large.
     pub async fn close(self) {
-        if let Body::Live(live) = self.0.body {
+        if let Incoming::Live(live) = self.0.body {
             live.drain().await;
         }
     }
@@ -329,7 +329,7 @@ impl Response {
 
 impl Response {
     async fn collect(&mut self) -> Result<Bytes, Error> {
-        if let Body::Whole(body) = &self.0.body {
+        if let Incoming::Whole(body) = &self.0.body {
             return Ok(body.clone());
         }
         poll_fn(|cx| self.poll_collect(cx)).await
@@ -337,10 +337,10 @@ impl Response {
 
     fn poll_collect(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Error>> {
         let result = match &mut self.0.body {
-            Body::Whole(body) => return Poll::Ready(Ok(body.clone())),
-            Body::Live(live) => ready!(live.poll_collect(cx)),
-            Body::Failed => return Poll::Ready(Err(self.lost())),
-            Body::Spent => {
+            Incoming::Whole(body) => return Poll::Ready(Ok(body.clone())),
+            Incoming::Live(live) => ready!(live.poll_collect(cx)),
+            Incoming::Failed => return Poll::Ready(Err(self.lost())),
+            Incoming::Spent => {
                 let error = Error::new(ErrorKind::Body, Phase::Body)
                     .with_message("the body was already handed out in pieces");
                 return Poll::Ready(Err(self.0.about(error)));
@@ -348,7 +348,7 @@ impl Response {
         };
         Poll::Ready(match result {
             Ok(body) => {
-                self.ended(Body::Whole(body.clone()));
+                self.ended(Incoming::Whole(body.clone()));
                 Ok(body)
             }
             Err(error) => Err(self.failed(error)),
@@ -357,18 +357,18 @@ impl Response {
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
         let result = match &mut self.0.body {
-            Body::Live(live) => ready!(live.poll_piece(cx)),
-            Body::Spent => return Poll::Ready(Ok(None)),
-            Body::Failed => return Poll::Ready(Err(self.lost())),
-            Body::Whole(body) => {
+            Incoming::Live(live) => ready!(live.poll_piece(cx)),
+            Incoming::Spent => return Poll::Ready(Ok(None)),
+            Incoming::Failed => return Poll::Ready(Err(self.lost())),
+            Incoming::Whole(body) => {
                 let body = std::mem::take(body);
-                self.0.body = Body::Spent;
+                self.0.body = Incoming::Spent;
                 return Poll::Ready(Ok(Some(body).filter(|body| !body.is_empty())));
             }
         };
         Poll::Ready(match result {
             Ok(None) => {
-                self.ended(Body::Spent);
+                self.ended(Incoming::Spent);
                 Ok(None)
             }
             Ok(piece) => Ok(piece),
@@ -376,14 +376,14 @@ impl Response {
         })
     }
 
-    fn ended(&mut self, body: Body) {
-        if let Body::Live(mut live) = std::mem::replace(&mut self.0.body, body) {
+    fn ended(&mut self, body: Incoming) {
+        if let Incoming::Live(mut live) = std::mem::replace(&mut self.0.body, body) {
             self.0.trailers = live.trailers.take();
         }
     }
 
     fn failed(&mut self, error: Error) -> Error {
-        if let Body::Live(mut live) = std::mem::replace(&mut self.0.body, Body::Failed) {
+        if let Incoming::Live(mut live) = std::mem::replace(&mut self.0.body, Incoming::Failed) {
             live.abandon();
         }
         self.0.about(error)
@@ -395,7 +395,7 @@ impl Response {
 
     /// Up to 64 KiB of the body, as much as there is of it.
     async fn start_of_body(&mut self) -> Bytes {
-        if let Body::Whole(body) = &self.0.body {
+        if let Incoming::Whole(body) = &self.0.body {
             return body.slice(..body.len().min(ERROR_BODY_BYTES));
         }
         let mut start = bytes::BytesMut::new();

@@ -33,5 +33,7 @@ macro_rules! scenarios {
 
 use reqivo::{Response, Session};
 
+#[path = "conformance/mod.rs"]
+mod conformance;
 #[path = "scenarios/mod.rs"]
 mod scenarios;

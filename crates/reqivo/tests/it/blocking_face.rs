@@ -36,6 +36,8 @@ macro_rules! scenarios {
 use reqivo::blocking::{Response, Session};
 use testkit::{Reply, Server};
 
+#[path = "conformance/mod.rs"]
+mod conformance;
 #[path = "scenarios/mod.rs"]
 mod scenarios;
 

@@ -14,7 +14,7 @@ use crate::proto::{Event, LimitKind, Limits, ProtocolError};
 
 /// The body of a response.
 #[derive(Debug)]
-pub(crate) enum Body {
+pub(crate) enum Incoming {
     /// All of it is here and can be read any number of times.
     Whole(Bytes),
     /// It is still arriving.

@@ -1,0 +1,97 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{Answer, Call};
+use crate::content::ContentDecoder;
+use crate::error::Error;
+use crate::headers::Headers;
+use crate::incoming::{Incoming, Live};
+use crate::proto::{BodyLength, Event};
+use crate::request::Parts;
+use crate::response::{Inner, Response};
+
+impl Call<'_> {
+    /// Makes the response, with its body if that is here already.
+    pub(super) fn finish(self, answer: Answer, parts: Box<Parts>) -> Result<Response, Error> {
+        let Answer {
+            mut head,
+            mut lease,
+            mut exchange,
+        } = answer;
+        let limits = self.limits(&parts).clone();
+        let now = Instant::now();
+        let elapsed = now - self.clock.started;
+        let Some(conn) = lease.conn() else {
+            return Err(crate::incoming::lost());
+        };
+        conn.keep_alive = keep_alive(&head.headers);
+        let remote = conn.remote;
+        let length = exchange.decoder.body_length();
+        let content = match parts.raw_body || length == BodyLength::Empty {
+            true => None,
+            false => match ContentDecoder::of(&head.headers, &limits) {
+                Ok(content) => content,
+                Err(error) => return Err(self.about(error.with_sent(true), &parts)),
+            },
+        };
+        let decoded = content.is_some();
+        if decoded {
+            let _ = head.headers.remove("content-encoding");
+            let _ = head.headers.remove("content-length");
+        }
+        let whole = match (&content, exchange.decoder.known_left(), length) {
+            (_, _, BodyLength::Empty) => Some(Bytes::new()),
+            (None, Some(left), _)
+                if left <= conn.input.len() as u64 && left <= limits.buffered_bytes =>
+            {
+                match exchange.decoder.decode(&mut conn.input) {
+                    Ok(Some(Event::Data(data))) => Some(data),
+                    _ => return Err(crate::incoming::lost()),
+                }
+            }
+            _ => None,
+        };
+        let body = match whole {
+            Some(body) => {
+                // Only the end is left.
+                let ended = matches!(
+                    exchange.decoder.decode(&mut conn.input),
+                    Ok(Some(Event::End))
+                );
+                let reusable = ended && exchange.is_reusable(conn);
+                lease.end(reusable, now);
+                Incoming::Whole(body)
+            }
+            None => Incoming::Live(Box::new(Live::new(
+                lease, exchange, self.clock, content, limits,
+            ))),
+        };
+        Ok(Response(Box::new(Inner {
+            head,
+            method: parts.method,
+            url: parts.url,
+            history: self.history,
+            remote,
+            elapsed,
+            idempotent: self.idempotent,
+            length,
+            decoded,
+            body,
+            trailers: None,
+        })))
+    }
+}
+
+/// The idle time that the server announced, less a second for the way of the next request.
+fn keep_alive(headers: &Headers) -> Option<Duration> {
+    let value = headers.get_bytes("keep-alive")?;
+    crate::proto::list(value).find_map(|parameter| {
+        let (name, seconds) = std::str::from_utf8(parameter).ok()?.split_once('=')?;
+        let seconds: u64 = seconds.trim().trim_matches('"').parse().ok()?;
+        name.trim()
+            .eq_ignore_ascii_case("timeout")
+            .then(|| Duration::from_secs(seconds.saturating_sub(1)))
+    })
+}

@@ -1,0 +1,95 @@
+use std::future::poll_fn;
+use std::task::{Context, Waker};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{Answer, Call, is_idempotent};
+use crate::error::Error;
+use crate::net::exchange::{Exchange, Failure};
+use crate::request::Parts;
+
+impl Call<'_> {
+    /// One request and the head of its response.
+    pub(super) async fn exchange(&mut self, parts: &Parts) -> Result<Answer, Error> {
+        let outgoing = self.outgoing(parts);
+        let close_asked = outgoing.check()?;
+        let now = match self.history.is_empty() {
+            true => self.clock.started,
+            false => Instant::now(),
+        };
+        let mut lease = self
+            .session
+            .pool
+            .acquire(&parts.url, self.runtime, &self.clock, now)
+            .await?;
+        let mut may_repeat = true;
+        let mut sent = false;
+        loop {
+            let mut reused = false;
+            while let Some(conn) = lease.conn() {
+                if conn.is_usable(&mut Context::from_waker(Waker::noop())) {
+                    reused = true;
+                    break;
+                }
+                lease.replace_dead(self.runtime, now);
+            }
+            if !reused {
+                let connector = &self.session.connector;
+                let connected = connector.connect(&parts.url, &self.clock).await;
+                lease.put(connected.map_err(|error| error.with_sent(sent))?);
+            }
+            lease.begin();
+            let Some(conn) = lease.conn() else {
+                return Err(crate::incoming::lost());
+            };
+            let mut separate_body = Bytes::new();
+            conn.start(|output| {
+                outgoing.write(output);
+                match &parts.body {
+                    Some(body) if body.len() > COPIED_BODY => separate_body = body.clone(),
+                    Some(body) => output.extend_from_slice(body),
+                    None => {}
+                }
+            });
+            let mut exchange = Exchange::new(
+                &parts.method,
+                separate_body,
+                close_asked,
+                self.limits(parts),
+                &self.session.tolerance,
+            )
+            .telling(parts.on_interim.as_ref());
+            let clock = &mut self.clock;
+            let head = poll_fn(|cx| exchange.poll_head(conn, clock, cx)).await;
+            match head {
+                Ok(head) => {
+                    return Ok(Answer {
+                        head,
+                        lease,
+                        exchange,
+                    });
+                }
+                Err(failure) => {
+                    sent |= failure.sent;
+                    if !(reused && may_repeat && is_stale(&failure, is_idempotent(parts))) {
+                        return Err(failure.error.with_sent(sent));
+                    }
+                    // The server closed the kept connection before it saw the request.
+                    tracing::debug!(error = %failure.error, "repeating on a fresh connection");
+                    may_repeat = false;
+                    self.clock.progress();
+                    lease.close_failed();
+                }
+            }
+        }
+    }
+}
+
+/// Whether a failure on a kept connection means that the server had closed it.
+fn is_stale(failure: &Failure, idempotent: bool) -> bool {
+    failure.broken && !failure.answered && (idempotent || !failure.sent)
+}
+
+/// Bodies up to this size are copied behind the head, so that one write sends both.
+const COPIED_BODY: usize = 16 * 1024;

@@ -1,0 +1,106 @@
+//! The way of one call: connection, exchange, redirects.
+
+mod finish;
+mod follow;
+mod hop;
+
+use tokio::runtime::{self, Handle};
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::net::clock::Clock;
+use crate::net::exchange::Exchange;
+use crate::outgoing::Outgoing;
+use crate::pool::Lease;
+use crate::proto::{Head, Limits};
+use crate::request::Parts;
+use crate::response::{Hop, Response};
+use crate::session::{self, Session};
+
+/// Sends a request, follows redirects, and returns when the head of the final response is there.
+pub(crate) async fn send(session: &Session, mut parts: Box<Parts>) -> Result<Response, Error> {
+    let session = &*session.0;
+    let Ok(handle) = Handle::try_current() else {
+        return Err(Error::builder(
+            "called outside a tokio runtime; use the blocking face or enter a runtime",
+        ));
+    };
+    let runtime = handle.id();
+    drop(handle);
+    let now = Instant::now();
+    let timeouts = match parts.timeouts.take() {
+        Some(timeouts) => *timeouts,
+        None => session.timeouts.clone(),
+    };
+    let mut call = Call {
+        session,
+        runtime,
+        clock: Clock::new(timeouts, now),
+        idempotent: is_idempotent(&parts),
+        session_headers: true,
+        history: Vec::new(),
+    };
+    loop {
+        let answer = match call.exchange(&parts).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(call.about(error, &parts)),
+        };
+        let policy = parts.redirects.as_ref().unwrap_or(&session.redirects);
+        match policy.target(&answer.head, &parts.url, call.history.len()) {
+            Ok(None) => return call.finish(answer, parts),
+            // Boxed: it would make every request's future larger.
+            Ok(Some(target)) => parts = Box::pin(call.follow(answer, parts, target)).await?,
+            Err(error) => return Err(call.about(error.with_sent(true), &parts)),
+        }
+    }
+}
+
+/// One call with all its hops.
+struct Call<'a> {
+    session: &'a session::Inner,
+    runtime: runtime::Id,
+    clock: Clock,
+    /// Whether the call as a whole may be repeated, whatever method its redirects end with.
+    idempotent: bool,
+    /// Whether the session's own headers are still to be added.
+    session_headers: bool,
+    history: Vec<Hop>,
+}
+
+/// The head of a response with the exchange that its body belongs to.
+struct Answer {
+    head: Head,
+    lease: Lease,
+    exchange: Exchange,
+}
+
+impl Call<'_> {
+    fn limits<'b>(&'b self, parts: &'b Parts) -> &'b Limits {
+        parts.limits.as_deref().unwrap_or(&self.session.limits)
+    }
+
+    fn outgoing<'b>(&self, parts: &'b Parts) -> Outgoing<'b>
+    where
+        Self: 'b,
+    {
+        Outgoing {
+            session: self.session_headers.then_some(&self.session.headers),
+            parts,
+        }
+    }
+
+    /// Says which request failed, and what that means for the call.
+    fn about(&self, error: Error, parts: &Parts) -> Error {
+        let error = error.with_request(&parts.method, &parts.url);
+        // What was redirected was received.
+        let sent = error.may_have_been_processed() || !self.history.is_empty();
+        error.with_sent(sent).with_idempotent(self.idempotent)
+    }
+}
+
+/// Whether this request may be sent twice.
+fn is_idempotent(parts: &Parts) -> bool {
+    parts
+        .idempotent
+        .unwrap_or_else(|| parts.method.is_idempotent())
+}

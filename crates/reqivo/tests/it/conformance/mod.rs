@@ -1,0 +1,23 @@
+//! The rules that the client keeps, one file per part, compiled for both faces as the scenarios are.
+//!
+//! The id of a rule stands in the name or in the doc comment of its tests.
+
+mod s02_requests;
+mod s03_responses;
+mod s04_interim;
+mod s05_headers;
+mod s06_helpers;
+mod s07_session;
+mod s08_hooks;
+mod s09_cookies;
+mod s10_redirects;
+mod s11_timeouts;
+mod s12_connection;
+mod s13_pool;
+mod s14_parsing;
+mod s15_limits;
+mod s16_tls;
+mod s17_proxies;
+mod s18_errors;
+mod s19_facade;
+mod s21_async;

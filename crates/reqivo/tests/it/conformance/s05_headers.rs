@@ -1,0 +1,3 @@
+//! Header fields as a type.
+
+scenarios! {}

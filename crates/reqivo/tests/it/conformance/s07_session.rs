@@ -1,0 +1,3 @@
+//! Sessions: merged headers, base URL, credentials.
+
+scenarios! {}

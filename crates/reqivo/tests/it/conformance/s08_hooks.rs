@@ -1,0 +1,3 @@
+//! Hooks, events and middleware.
+
+scenarios! {}

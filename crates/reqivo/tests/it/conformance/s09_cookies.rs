@@ -1,0 +1,3 @@
+//! Cookies (RFC 6265bis).
+
+scenarios! {}

@@ -1,0 +1,3 @@
+//! Redirects (RFC 9110 15.4).
+
+scenarios! {}

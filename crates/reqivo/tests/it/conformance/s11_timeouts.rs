@@ -1,0 +1,3 @@
+//! Time limits.
+
+scenarios! {}

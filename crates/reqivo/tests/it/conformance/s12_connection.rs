@@ -1,0 +1,3 @@
+//! Single connections.
+
+scenarios! {}

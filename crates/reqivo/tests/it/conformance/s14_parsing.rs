@@ -1,0 +1,3 @@
+//! Parsing replies (RFC 9112).
+
+scenarios! {}

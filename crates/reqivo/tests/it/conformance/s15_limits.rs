@@ -1,0 +1,3 @@
+//! Limits on what a server may send.
+
+scenarios! {}

@@ -1,0 +1,3 @@
+//! Proxies.
+
+scenarios! {}

@@ -1,0 +1,3 @@
+//! Cancellation, concurrency, runtimes.
+
+scenarios! {}
