@@ -73,7 +73,7 @@ pub mod blocking;
 #[cfg(feature = "tls")]
 pub use net::tls::TlsConfig;
 
-pub use error::{Error, ErrorKind, Phase, TimeLimit, TlsProblem};
+pub use error::{Error, ErrorKind, Phase, RedirectProblem, TimeLimit, TlsProblem};
 pub use headers::Headers;
 pub use http::{Method, StatusCode, Version};
 pub use pool::{PoolConfig, PoolStats};

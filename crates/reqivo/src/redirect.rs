@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use http::{Method, StatusCode};
 use url::Url;
 
-use crate::error::{Error, ErrorKind, Phase};
+use crate::error::{Error, RedirectProblem};
 use crate::headers::Headers;
 use crate::proto::Head;
 
@@ -94,22 +94,30 @@ impl RedirectPolicy {
         let Some(location) = locations.next() else {
             return Ok(None);
         };
-        let refused = |message| {
-            Err(Error::new(ErrorKind::Redirect, Phase::Redirect)
-                .with_message(message)
-                .with_status(StatusCode::from_u16(head.status()).unwrap_or_default()))
+        let refused = |problem, message| {
+            let status = StatusCode::from_u16(head.status()).unwrap_or_default();
+            Err(Error::redirect(problem, message, status))
         };
         if locations.any(|other| other != location) {
-            return refused("redirect with several different locations");
+            return refused(
+                RedirectProblem::Malformed,
+                "redirect with several different locations",
+            );
         }
         if followed >= limit as usize {
-            return refused("too many redirects");
+            return refused(RedirectProblem::TooMany, "too many redirects");
         }
         let Ok(mut target) = current.join(&percent_encoded(location)) else {
-            return refused("redirect to a malformed location");
+            return refused(
+                RedirectProblem::Malformed,
+                "redirect to a malformed location",
+            );
         };
         if !matches!(target.scheme(), "http" | "https") || !target.has_host() {
-            return refused("redirect to something else than http or https");
+            return refused(
+                RedirectProblem::Malformed,
+                "redirect to something else than http or https",
+            );
         }
         if target.fragment().is_none() {
             target.set_fragment(current.fragment());
@@ -118,10 +126,10 @@ impl RedirectPolicy {
         let _ = target.set_username("");
         let _ = target.set_password(None);
         if self.refuse_downgrade && current.scheme() == "https" && target.scheme() == "http" {
-            return refused("redirect from https to http");
+            return refused(RedirectProblem::Refused, "redirect from https to http");
         }
         if self.same_origin && target.origin() != current.origin() {
-            return refused("redirect to another origin");
+            return refused(RedirectProblem::Refused, "redirect to another origin");
         }
         Ok(Some(target))
     }

@@ -4,8 +4,12 @@
 pub enum ErrorKind {
     /// The request or client could not be built; nothing was sent.
     Builder,
-    /// The host was not found or did not accept the connection.
+    /// The host was not found.
+    Dns,
+    /// No address of the host accepted the connection.
     Connect,
+    /// The proxy could not be reached or refused.
+    Proxy,
     /// The TLS handshake failed.
     Tls,
     /// The connection broke while it was in use.
@@ -28,7 +32,11 @@ pub enum ErrorKind {
     Status,
     /// A redirect was not followed: too many, a loop, or refused by the policy.
     Redirect,
-    /// The blocking call was refused, timed out or was cancelled.
+    /// A hook, middleware or callback of the caller failed.
+    Custom,
+    /// The call was cancelled.
+    Cancelled,
+    /// The blocking call was refused: made inside an async task, in a forked child, or after the end of its runtime.
     Blocking,
 }
 
@@ -38,7 +46,9 @@ impl ErrorKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Builder => "builder",
+            Self::Dns => "dns",
             Self::Connect => "connect",
+            Self::Proxy => "proxy",
             Self::Tls => "tls",
             Self::Network => "network",
             Self::Timeout => "timeout",
@@ -50,6 +60,8 @@ impl ErrorKind {
             Self::Body => "body",
             Self::Status => "status",
             Self::Redirect => "redirect",
+            Self::Custom => "custom",
+            Self::Cancelled => "cancelled",
             Self::Blocking => "blocking",
         }
     }
@@ -67,6 +79,8 @@ pub enum Phase {
     Resolve,
     /// Opening the TCP connection.
     Connect,
+    /// Asking the proxy for a connection.
+    Proxy,
     /// The TLS handshake.
     Tls,
     /// Sending the request.
@@ -88,6 +102,7 @@ impl Phase {
             Self::Pool => "pool",
             Self::Resolve => "resolve",
             Self::Connect => "connect",
+            Self::Proxy => "proxy",
             Self::Tls => "tls",
             Self::Write => "write",
             Self::Head => "head",
@@ -96,12 +111,20 @@ impl Phase {
         }
     }
 
+    pub(super) fn is_connecting(self) -> bool {
+        matches!(
+            self,
+            Self::Resolve | Self::Connect | Self::Proxy | Self::Tls
+        )
+    }
+
     pub(super) fn doing(self) -> &'static str {
         match self {
             Self::Build => "building the request",
             Self::Pool => "waiting for a free connection",
             Self::Resolve => "looking up the host",
             Self::Connect => "connecting",
+            Self::Proxy => "asking the proxy",
             Self::Tls => "in the tls handshake",
             Self::Write => "sending the request",
             Self::Head => "waiting for the response",
@@ -165,4 +188,20 @@ pub enum TlsProblem {
     Alert,
     /// Anything else: a malformed certificate, a peer that does not speak TLS.
     Other,
+}
+
+/// Why a redirect was not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RedirectProblem {
+    /// There were more of them than the policy permits.
+    TooMany,
+    /// It leads to what this call has asked for before.
+    Loop,
+    /// The policy refused it.
+    Refused,
+    /// It does not say where to, or to something that is neither http nor https.
+    Malformed,
+    /// The body would have to be sent again and cannot be.
+    BodyNotReplayable,
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use url::Url;
 
-pub use self::kinds::{ErrorKind, Phase, TimeLimit, TlsProblem};
+pub use self::kinds::{ErrorKind, Phase, RedirectProblem, TimeLimit, TlsProblem};
 use crate::headers::Headers;
 use crate::proto::encode::InvalidRequest;
 use crate::proto::{ProtocolError, Violation};
@@ -32,6 +32,7 @@ struct Inner {
     reply: Option<(Headers, Bytes)>,
     sent: bool,
     idempotent: bool,
+    redirect: Option<RedirectProblem>,
     #[cfg(feature = "blocking")]
     blocking: Option<bifrons::BlockingError>,
 }
@@ -47,6 +48,18 @@ enum Message {
 }
 
 impl Error {
+    /// Creates an error for a hook, middleware or callback that has to fail, from a text or another error.
+    ///
+    /// ```
+    /// let error = reqivo::Error::custom("no token for this tenant");
+    /// assert!(error.is_custom());
+    /// assert_eq!(error.to_string(), "no token for this tenant");
+    /// ```
+    #[must_use]
+    pub fn custom(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(ErrorKind::Custom, Phase::Build).with_source(cause)
+    }
+
     pub(crate) fn new(kind: ErrorKind, phase: Phase) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -59,6 +72,7 @@ impl Error {
             reply: None,
             sent: false,
             idempotent: false,
+            redirect: None,
             #[cfg(feature = "blocking")]
             blocking: None,
         }))
@@ -82,6 +96,19 @@ impl Error {
             _ => ErrorKind::Protocol,
         };
         Self::new(kind, phase).with_source(source)
+    }
+
+    /// A redirect that is not followed. The phase and the status of the response come with it.
+    pub(crate) fn redirect(
+        problem: RedirectProblem,
+        message: &'static str,
+        status: StatusCode,
+    ) -> Self {
+        let mut error = Self::new(ErrorKind::Redirect, Phase::Redirect)
+            .with_message(message)
+            .with_status(status);
+        error.0.redirect = Some(problem);
+        error
     }
 
     pub(crate) fn network(source: std::io::Error, phase: Phase) -> Self {
@@ -190,17 +217,7 @@ impl Error {
     /// Returns whether a time limit expired; [`time_limit`](Self::time_limit) says which.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        match self.0.kind {
-            ErrorKind::Timeout => true,
-            #[cfg(feature = "blocking")]
-            ErrorKind::Blocking => {
-                matches!(
-                    self.0.blocking,
-                    Some(bifrons::BlockingError::TimedOut { .. })
-                )
-            }
-            _ => false,
-        }
+        self.0.kind == ErrorKind::Timeout
     }
 
     /// Returns the time limit that expired.
@@ -212,12 +229,43 @@ impl Error {
         }
     }
 
-    /// Returns whether no connection came about: name lookup, TCP, TLS, or a time limit on one of these.
+    /// Returns whether time ran out while the connection was being made: name lookup, TCP, proxy or TLS.
+    #[must_use]
+    pub fn is_connect_timeout(&self) -> bool {
+        self.is_timeout() && self.0.phase.is_connecting()
+    }
+
+    /// Returns whether time ran out while the response was awaited or read.
+    #[must_use]
+    pub fn is_read_timeout(&self) -> bool {
+        self.is_timeout() && matches!(self.0.phase, Phase::Head | Phase::Body)
+    }
+
+    /// Returns whether no connection of the pool became free in time.
+    #[must_use]
+    pub fn is_pool_timeout(&self) -> bool {
+        self.is_timeout() && self.0.phase == Phase::Pool
+    }
+
+    /// Returns whether no connection came about: name lookup, TCP, proxy, TLS, or a time limit on one of these.
     #[must_use]
     pub fn is_connect(&self) -> bool {
-        matches!(self.0.kind, ErrorKind::Connect | ErrorKind::Tls)
-            || (self.is_timeout()
-                && matches!(self.0.phase, Phase::Resolve | Phase::Connect | Phase::Tls))
+        matches!(
+            self.0.kind,
+            ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Proxy | ErrorKind::Tls
+        ) || self.is_connect_timeout()
+    }
+
+    /// Returns whether the host was not found.
+    #[must_use]
+    pub fn is_dns(&self) -> bool {
+        self.0.kind == ErrorKind::Dns
+    }
+
+    /// Returns whether the proxy could not be reached or refused; [`status`](Self::status) is its answer.
+    #[must_use]
+    pub fn is_proxy(&self) -> bool {
+        self.0.kind == ErrorKind::Proxy
     }
 
     /// Returns whether the TLS handshake failed; [`tls_problem`](Self::tls_problem) says why.
@@ -231,7 +279,12 @@ impl Error {
     pub fn is_network(&self) -> bool {
         matches!(
             self.0.kind,
-            ErrorKind::Network | ErrorKind::Connect | ErrorKind::Tls | ErrorKind::IncompleteBody
+            ErrorKind::Network
+                | ErrorKind::Dns
+                | ErrorKind::Connect
+                | ErrorKind::Proxy
+                | ErrorKind::Tls
+                | ErrorKind::IncompleteBody
         )
     }
 
@@ -265,10 +318,48 @@ impl Error {
         self.0.kind == ErrorKind::Status
     }
 
-    /// Returns whether a redirect was not followed.
+    /// Returns whether a redirect was not followed; [`redirect_problem`](Self::redirect_problem) says why.
     #[must_use]
     pub fn is_redirect(&self) -> bool {
         self.0.kind == ErrorKind::Redirect
+    }
+
+    /// Returns why a redirect was not followed.
+    #[must_use]
+    pub fn redirect_problem(&self) -> Option<RedirectProblem> {
+        self.0.redirect
+    }
+
+    /// Returns whether there were more redirects than the policy permits.
+    #[must_use]
+    pub fn is_too_many_redirects(&self) -> bool {
+        self.0.redirect == Some(RedirectProblem::TooMany)
+    }
+
+    /// Returns whether a redirect led to what the call had asked for before.
+    #[must_use]
+    pub fn is_redirect_loop(&self) -> bool {
+        self.0.redirect == Some(RedirectProblem::Loop)
+    }
+
+    /// Returns whether a hook, middleware or callback of the caller failed.
+    #[must_use]
+    pub fn is_custom(&self) -> bool {
+        self.0.kind == ErrorKind::Custom
+    }
+
+    /// Returns whether the call was cancelled from outside, by a
+    #[cfg_attr(feature = "blocking", doc = " [`CancelToken`](bifrons::CancelToken).")]
+    #[cfg_attr(not(feature = "blocking"), doc = " token of the blocking face.")]
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.kind == ErrorKind::Cancelled
+    }
+
+    /// Returns whether the body was already handed out, or lost by an earlier error.
+    #[must_use]
+    pub fn is_body(&self) -> bool {
+        self.0.kind == ErrorKind::Body
     }
 
     /// Returns whether the server may have acted on the request.
@@ -350,7 +441,14 @@ impl fmt::Display for Error {
                     inner.phase.doing()
                 )?;
             }
-            (None, ErrorKind::Connect | ErrorKind::Network | ErrorKind::Tls) => {
+            (
+                None,
+                ErrorKind::Dns
+                | ErrorKind::Connect
+                | ErrorKind::Proxy
+                | ErrorKind::Network
+                | ErrorKind::Tls,
+            ) => {
                 write!(f, "failed {}", inner.phase.doing())?;
             }
             (None, ErrorKind::Status) => {
@@ -424,7 +522,19 @@ impl From<url::ParseError> for Error {
 #[cfg(feature = "blocking")]
 impl From<bifrons::BlockingError> for Error {
     fn from(error: bifrons::BlockingError) -> Self {
-        let mut this = Self::new(ErrorKind::Blocking, Phase::Build);
+        let kind = match &error {
+            bifrons::BlockingError::TimedOut { .. } => ErrorKind::Timeout,
+            bifrons::BlockingError::Cancelled => ErrorKind::Cancelled,
+            _ => ErrorKind::Blocking,
+        };
+        let mut this = Self::new(kind, Phase::Build);
+        // A call that was refused did nothing; of one that was dropped on its way nobody knows.
+        this.0.sent = matches!(
+            error,
+            bifrons::BlockingError::TimedOut { .. }
+                | bifrons::BlockingError::Cancelled
+                | bifrons::BlockingError::Closed
+        );
         this.0.blocking = Some(error);
         this
     }

@@ -1,7 +1,7 @@
 use url::Url;
 
 use super::{Answer, Call};
-use crate::error::{Error, ErrorKind, Phase};
+use crate::error::{Error, RedirectProblem};
 use crate::incoming::Live;
 use crate::redirect;
 use crate::request::Parts;
@@ -73,9 +73,7 @@ impl Call<'_> {
             .iter()
             .any(|hop| hop.method == parts.method && same(&hop.url))
         {
-            let error = Error::new(ErrorKind::Redirect, Phase::Redirect)
-                .with_message("redirect loop")
-                .with_status(status);
+            let error = Error::redirect(RedirectProblem::Loop, "redirect loop", status);
             return Err(self.about(error, &parts));
         }
         Ok(parts)

@@ -126,12 +126,12 @@ impl Transport for ReqivoTransport {
 fn failure(error: ::reqivo::Error) -> TransportError {
     let kind = match error.kind() {
         ErrorKind::Builder => TransportErrorKind::Request,
-        ErrorKind::Connect => TransportErrorKind::Connect,
+        ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Proxy => TransportErrorKind::Connect,
         ErrorKind::Tls => TransportErrorKind::Tls,
         ErrorKind::Network | ErrorKind::IncompleteBody => TransportErrorKind::Closed,
         ErrorKind::Timeout => TransportErrorKind::Timeout,
         ErrorKind::Limit => TransportErrorKind::TooLarge,
-        ErrorKind::Blocking => TransportErrorKind::Runtime,
+        ErrorKind::Blocking | ErrorKind::Cancelled => TransportErrorKind::Runtime,
         _ => TransportErrorKind::Protocol,
     };
     let sent = if error.may_have_been_processed() {
