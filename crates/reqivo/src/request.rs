@@ -8,6 +8,7 @@ use url::Url;
 use crate::error::Error;
 use crate::headers::Headers;
 use crate::net::exchange::OnInterim;
+use crate::net::route::Via;
 use crate::proto::{Head, Limits};
 use crate::redirect::RedirectPolicy;
 use crate::response::Response;
@@ -35,6 +36,8 @@ pub(crate) struct Parts {
     pub(crate) timeouts: Option<Box<Timeouts>>,
     pub(crate) limits: Option<Box<Limits>>,
     pub(crate) redirects: Option<RedirectPolicy>,
+    /// What is connected to instead of the host.
+    pub(crate) via: Option<Via>,
     pub(crate) idempotent: Option<bool>,
     pub(crate) raw_body: bool,
     pub(crate) on_interim: Option<OnInterim>,
@@ -156,6 +159,16 @@ impl RequestBuilder {
         })
     }
 
+    /// Connects to the Unix-domain socket at this path instead of the host of the URL, which is still what
+    /// the server is told and what its certificate must be for. Redirects stay on the socket.
+    #[cfg(unix)]
+    pub fn unix_socket(self, path: impl AsRef<std::path::Path>) -> Self {
+        self.change(|parts| {
+            parts.via = Some(Via::Unix(path.as_ref().into()));
+            Ok(())
+        })
+    }
+
     /// Declares whether the request may be sent twice. By default that follows from the method.
     ///
     /// It decides whether a request is repeated that went out on a kept connection which turned out to be closed.
@@ -251,6 +264,7 @@ impl Parts {
             timeouts: None,
             limits: None,
             redirects: None,
+            via: None,
             idempotent: None,
             raw_body: false,
             on_interim: None,

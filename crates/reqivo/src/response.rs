@@ -31,7 +31,7 @@ pub(crate) struct Inner {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) history: Vec<Hop>,
-    pub(crate) remote: SocketAddr,
+    pub(crate) remote: Option<SocketAddr>,
     pub(crate) elapsed: Duration,
     /// Whether the call may be repeated when its body is lost.
     pub(crate) idempotent: bool,
@@ -57,7 +57,7 @@ pub struct Hop {
     pub(crate) head: Head,
     pub(crate) method: Method,
     pub(crate) url: Url,
-    pub(crate) remote: SocketAddr,
+    pub(crate) remote: Option<SocketAddr>,
 }
 
 impl Hop {
@@ -91,9 +91,9 @@ impl Hop {
         self.head.version()
     }
 
-    /// Returns the address of the server.
+    /// Returns the address of the server; a Unix-domain socket has none.
     #[must_use]
-    pub fn remote_addr(&self) -> SocketAddr {
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.remote
     }
 }
@@ -147,9 +147,9 @@ impl Response {
         &self.0.history
     }
 
-    /// Returns the address of the server.
+    /// Returns the address of the server; a Unix-domain socket has none.
     #[must_use]
-    pub fn remote_addr(&self) -> SocketAddr {
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.0.remote
     }
 

@@ -10,6 +10,7 @@ use url::Url;
 use crate::error::Error;
 use crate::headers::Headers;
 use crate::net::connect::Connector;
+use crate::net::route::new_settings_id;
 use crate::pool::{Pool, PoolConfig, PoolStats};
 use crate::proto::{Limits, Tolerance};
 use crate::redirect::RedirectPolicy;
@@ -268,6 +269,7 @@ impl SessionBuilder {
     pub fn tls(self, tls: crate::TlsConfig) -> Self {
         self.change(|this| {
             this.connector.tls = crate::net::tls::Tls::new(tls);
+            this.connector.settings.tls = new_settings_id();
             Ok(())
         })
     }
@@ -276,9 +278,20 @@ impl SessionBuilder {
     pub fn resolve(self, host: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.change(|this| {
             let host = host.to_ascii_lowercase();
+            this.connector.settings.network = new_settings_id();
             this.connector
                 .overrides
                 .insert(host, addresses.into_iter().collect());
+            Ok(())
+        })
+    }
+
+    /// Connects to the Unix-domain socket at this path instead of the hosts of URLs, which are still what
+    /// the server is told and what its certificate must be for. Redirects stay on the socket.
+    #[cfg(unix)]
+    pub fn unix_socket(self, path: impl AsRef<std::path::Path>) -> Self {
+        self.change(|this| {
+            this.connector.via = Some(crate::net::route::Via::Unix(path.as_ref().into()));
             Ok(())
         })
     }

@@ -24,7 +24,8 @@ pub(crate) struct Conn {
     pub(crate) runtime: runtime::Id,
     /// Whether that runtime turns by itself, so that it can run a task between requests.
     pub(crate) runtime_turns: bool,
-    pub(crate) remote: SocketAddr,
+    /// The address of the peer; Unix-domain sockets have none.
+    pub(crate) remote: Option<SocketAddr>,
     pub(crate) created: Instant,
     /// When the pool closes it; set when it becomes idle.
     pub(crate) expires: Option<Instant>,
@@ -41,7 +42,11 @@ struct Timer {
 }
 
 impl Conn {
-    pub(crate) fn new(stream: Stream, remote: SocketAddr, runtime: &runtime::Handle) -> Self {
+    pub(crate) fn new(
+        stream: Stream,
+        remote: Option<SocketAddr>,
+        runtime: &runtime::Handle,
+    ) -> Self {
         Self {
             stream,
             input: BytesMut::new(),

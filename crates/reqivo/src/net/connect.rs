@@ -7,12 +7,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::runtime;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use super::clock::{Clock, until};
+use super::clock::{Clock, Expiry, until};
 use super::conn::Conn;
+use super::route::{Route, SettingsId, Via};
 use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Phase, TimeLimit};
 
@@ -23,53 +26,101 @@ pub(crate) struct Connector {
     pub(crate) overrides: HashMap<String, Vec<IpAddr>>,
     #[cfg(feature = "tls")]
     pub(crate) tls: super::tls::Tls,
+    /// What is connected to instead of the hosts of URLs.
+    pub(crate) via: Option<Via>,
+    pub(crate) settings: SettingsId,
 }
 
 impl Connector {
-    /// Opens a connection to the origin of a URL. Boxed: the state of name lookup, racing attempts and a
-    /// handshake would make every request's future large.
-    pub(crate) fn connect<'a>(
+    /// The way to the origin of a URL; a call may have its own.
+    pub(crate) fn route<'a>(
         &'a self,
         url: &'a Url,
+        own: Option<&'a Via>,
+    ) -> Result<Route<'a>, Error> {
+        Route::new(url, own.or(self.via.as_ref()), self.settings)
+    }
+
+    /// Opens a connection. Boxed: the state of name lookup, racing attempts and a handshake would make every
+    /// request's future large.
+    pub(crate) fn connect<'a>(
+        &'a self,
+        route: Route<'a>,
         clock: &'a Clock,
     ) -> Pin<Box<dyn Future<Output = Result<Conn, Error>> + Send + 'a>> {
         Box::pin(async move {
             let expiry = clock.phase(TimeLimit::Connect);
-            let host = url
-                .host()
-                .ok_or_else(|| Error::builder("url without a host"))?;
-            let port = url.port_or_known_default().unwrap_or(80);
-            let addresses = until(expiry, Phase::Resolve, self.resolve(&host, port)).await??;
-            let race = Box::pin(race(addresses));
-            let socket = until(expiry, Phase::Connect, race)
-                .await?
-                .map_err(|error| {
-                    Error::new(ErrorKind::Connect, Phase::Connect).with_source(error)
-                })?;
-            let io_error =
-                |error| Error::new(ErrorKind::Connect, Phase::Connect).with_source(error);
-            socket.set_nodelay(true).map_err(io_error)?;
-            let remote = socket.peer_addr().map_err(io_error)?;
-            tracing::debug!(%remote, "connected");
-            let stream = match url.scheme() {
-                #[cfg(feature = "tls")]
-                "https" => {
-                    let own = clock.phase(TimeLimit::Tls);
-                    let expiry = match (expiry, own) {
-                        (Some(all), Some(own)) if own.at < all.at => Some(own),
-                        (None, own) => own,
-                        (all, _) => all,
-                    };
-                    let handshake = Box::pin(self.tls.handshake(&host, socket));
-                    let stream = until(expiry, Phase::Tls, handshake).await??;
-                    Stream::Tls(Box::new(stream))
+            let host = route.host();
+            let (stream, remote) = match route.via {
+                None => {
+                    let (socket, remote) = self.dial(&host, route.port, expiry).await?;
+                    (Stream::Tcp(socket), Some(remote))
                 }
-                #[cfg(not(feature = "tls"))]
-                "https" => return Err(Error::builder("https needs the feature `tls`")),
-                _ => Stream::Plain(socket),
+                #[cfg(unix)]
+                Some(Via::Unix(path)) => {
+                    let socket = until(expiry, Phase::Connect, UnixStream::connect(path)).await?;
+                    (Stream::Unix(socket.map_err(connect_error)?), None)
+                }
+                #[cfg(not(unix))]
+                Some(Via::Unix(_)) => {
+                    return Err(Error::builder("this system has no unix-domain sockets"));
+                }
+            };
+            let stream = match route.https {
+                false => stream,
+                true => self.secure(&host, stream, clock, expiry).await?,
             };
             Ok(Conn::new(stream, remote, &runtime::Handle::current()))
         })
+    }
+
+    /// Opens a TCP connection.
+    async fn dial(
+        &self,
+        host: &Host<&str>,
+        port: u16,
+        expiry: Option<Expiry>,
+    ) -> Result<(TcpStream, SocketAddr), Error> {
+        let addresses = until(expiry, Phase::Resolve, self.resolve(host, port)).await??;
+        let race = Box::pin(race(addresses));
+        let socket = until(expiry, Phase::Connect, race)
+            .await?
+            .map_err(connect_error)?;
+        socket.set_nodelay(true).map_err(connect_error)?;
+        let remote = socket.peer_addr().map_err(connect_error)?;
+        tracing::debug!(%remote, "connected");
+        Ok((socket, remote))
+    }
+
+    /// Puts TLS on a stream.
+    #[cfg(feature = "tls")]
+    async fn secure(
+        &self,
+        host: &Host<&str>,
+        stream: Stream,
+        clock: &Clock,
+        expiry: Option<Expiry>,
+    ) -> Result<Stream, Error> {
+        let own = clock.phase(TimeLimit::Tls);
+        let expiry = match (expiry, own) {
+            (Some(all), Some(own)) if own.at < all.at => Some(own),
+            (None, own) => own,
+            (all, _) => all,
+        };
+        let handshake = Box::pin(self.tls.handshake(host, stream));
+        let stream = until(expiry, Phase::Tls, handshake).await??;
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn secure(
+        &self,
+        _: &Host<&str>,
+        _: Stream,
+        _: &Clock,
+        _: Option<Expiry>,
+    ) -> Result<Stream, Error> {
+        Err(Error::builder("https needs the feature `tls`"))
     }
 
     async fn resolve(&self, host: &Host<&str>, port: u16) -> Result<Vec<SocketAddr>, Error> {
@@ -95,6 +146,10 @@ impl Connector {
         }
         Ok(in_turns(found))
     }
+}
+
+fn connect_error(error: io::Error) -> Error {
+    Error::new(ErrorKind::Connect, Phase::Connect).with_source(error)
 }
 
 /// Orders addresses as RFC 8305 says: both families in turn, IPv6 first, each in its given order.

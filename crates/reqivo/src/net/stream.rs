@@ -3,23 +3,30 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
-/// The byte stream of a connection.
+/// The byte stream of a connection: a socket, or TLS over any stream.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    Plain(TcpStream),
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
     #[cfg(feature = "tls")]
-    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    Tls(Box<tokio_rustls::client::TlsStream<Self>>),
 }
 
 impl Stream {
-    fn socket(&self) -> &TcpStream {
+    fn socket(&self) -> SockRef<'_> {
         match self {
-            Self::Plain(socket) => socket,
+            Self::Tcp(socket) => SockRef::from(socket),
+            #[cfg(unix)]
+            Self::Unix(socket) => SockRef::from(socket),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Tls(stream) => stream.get_ref().0.socket(),
         }
     }
 
@@ -44,7 +51,7 @@ impl Stream {
             }
         }
         let mut byte = [MaybeUninit::uninit()];
-        let peeked = socket2::SockRef::from(self.socket()).peek(&mut byte);
+        let peeked = self.socket().peek(&mut byte);
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }
@@ -56,7 +63,9 @@ impl AsyncRead for Stream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            Self::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
+            #[cfg(unix)]
+            Self::Unix(socket) => Pin::new(socket).poll_read(cx, buf),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
@@ -70,7 +79,9 @@ impl AsyncWrite for Stream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_write(cx, buf),
+            Self::Tcp(socket) => Pin::new(socket).poll_write(cx, buf),
+            #[cfg(unix)]
+            Self::Unix(socket) => Pin::new(socket).poll_write(cx, buf),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
         }
@@ -82,7 +93,9 @@ impl AsyncWrite for Stream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
+            Self::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
+            #[cfg(unix)]
+            Self::Unix(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
@@ -90,7 +103,9 @@ impl AsyncWrite for Stream {
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Plain(socket) => socket.is_write_vectored(),
+            Self::Tcp(socket) => socket.is_write_vectored(),
+            #[cfg(unix)]
+            Self::Unix(socket) => socket.is_write_vectored(),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.is_write_vectored(),
         }
@@ -103,7 +118,9 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             // A socket has nothing to flush.
-            Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Tcp(_) => Poll::Ready(Ok(())),
+            #[cfg(unix)]
+            Self::Unix(_) => Poll::Ready(Ok(())),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
@@ -111,7 +128,9 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            #[cfg(unix)]
+            Self::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }

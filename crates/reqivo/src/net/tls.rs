@@ -3,11 +3,11 @@ use std::sync::{Arc, OnceLock};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
+use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Phase, TlsProblem};
 
 /// Which certificates a session trusts. The default is what the operating system trusts.
@@ -102,8 +102,8 @@ impl Tls {
     pub(crate) async fn handshake(
         &self,
         host: &Host<&str>,
-        socket: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, Error> {
+        stream: Stream,
+    ) -> Result<TlsStream<Stream>, Error> {
         let failed = || Error::new(ErrorKind::Tls, Phase::Tls);
         let config = match self.connector.get() {
             Some(config) => Arc::clone(config),
@@ -128,7 +128,7 @@ impl Tls {
             Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
         };
         TlsConnector::from(config)
-            .connect(name, socket)
+            .connect(name, stream)
             .await
             .map_err(|error| failed().with_source(error))
     }

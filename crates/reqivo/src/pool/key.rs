@@ -1,53 +1,49 @@
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 
-use url::Url;
+use crate::net::route::{Route, SettingsId, Via};
 
-use crate::error::Error;
-
-/// What connections are kept apart by. The TLS settings belong to the session, and so does the pool.
+/// What connections are kept apart by: the owned form of a [`Route`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
-    pub(super) https: bool,
-    pub(super) host: Box<str>,
-    pub(super) port: u16,
+    https: bool,
+    host: Box<str>,
+    port: u16,
+    via: Option<Via>,
+    settings: SettingsId,
 }
 
-#[derive(Clone, Copy)]
-pub(super) struct KeyRef<'a> {
-    pub(super) https: bool,
-    pub(super) host: &'a str,
-    pub(super) port: u16,
-}
-
-impl<'a> KeyRef<'a> {
-    pub(super) fn of(url: &'a Url) -> Result<Self, Error> {
-        let host = url
-            .host_str()
-            .ok_or_else(|| Error::builder("url without a host"))?;
-        let https = url.scheme() == "https";
-        let port = url.port_or_known_default().unwrap_or(80);
-        Ok(Self { https, host, port })
+impl Key {
+    pub(super) fn of(route: &Route<'_>) -> Self {
+        Self {
+            https: route.https,
+            host: route.host.into(),
+            port: route.port,
+            via: route.via.cloned(),
+            settings: route.settings,
+        }
     }
 }
 
 /// Both forms of a key, so that a lookup needs no allocation.
 pub(super) trait AsKey {
-    fn as_key(&self) -> KeyRef<'_>;
+    fn as_key(&self) -> Route<'_>;
 }
 
 impl AsKey for Key {
-    fn as_key(&self) -> KeyRef<'_> {
-        KeyRef {
+    fn as_key(&self) -> Route<'_> {
+        Route {
             https: self.https,
             host: &self.host,
             port: self.port,
+            via: self.via.as_ref(),
+            settings: self.settings,
         }
     }
 }
 
-impl AsKey for KeyRef<'_> {
-    fn as_key(&self) -> KeyRef<'_> {
+impl AsKey for Route<'_> {
+    fn as_key(&self) -> Route<'_> {
         *self
     }
 }
@@ -66,6 +62,7 @@ impl Hash for Key {
 
 impl Hash for dyn AsKey + '_ {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        // The rest seldom differs where these do not, and comparing is enough for it.
         let key = self.as_key();
         key.host.hash(state);
         state.write_u32(u32::from(key.port) << 1 | u32::from(key.https));
@@ -74,8 +71,7 @@ impl Hash for dyn AsKey + '_ {
 
 impl PartialEq for dyn AsKey + '_ {
     fn eq(&self, other: &Self) -> bool {
-        let (a, b) = (self.as_key(), other.as_key());
-        a.port == b.port && a.https == b.https && a.host == b.host
+        self.as_key() == other.as_key()
     }
 }
 

@@ -20,16 +20,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use url::Url;
 
 pub use self::config::{PoolConfig, PoolStats};
-use self::key::KeyRef;
 pub(crate) use self::lease::Lease;
 use self::reaper::Reaper;
 use self::state::{State, Waiter};
 use crate::error::{Error, Phase, TimeLimit};
 use crate::net::clock::{Clock, until};
 use crate::net::conn::Conn;
+use crate::net::route::Route;
 
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -60,12 +59,12 @@ impl Pool {
     /// Gets a slot, with an idle connection if there is one, else waits for its turn.
     pub(crate) async fn acquire(
         self: &Arc<Self>,
-        url: &Url,
+        route: &Route<'_>,
         runtime: runtime::Id,
         clock: &Clock,
         now: Instant,
     ) -> Result<Lease, Error> {
-        match self.try_acquire(url, runtime, now)? {
+        match self.try_acquire(route, runtime, now) {
             Acquired::Lease(lease) => Ok(lease),
             // Boxed: it is rare, and would make every request's future larger.
             Acquired::Wait(turn, queued) => Box::pin(wait(turn, queued, clock)).await,
@@ -74,24 +73,23 @@ impl Pool {
 
     fn try_acquire(
         self: &Arc<Self>,
-        url: &Url,
+        route: &Route<'_>,
         runtime: runtime::Id,
         now: Instant,
-    ) -> Result<Acquired, Error> {
-        let key = KeyRef::of(url)?;
+    ) -> Acquired {
         // Sockets are closed after the lock is released: locals drop in reverse order.
         let mut closed = Vec::new();
         let mut state = self.lock();
         state.sweep_if_due(now, self.config.idle_time, &mut closed);
-        let at = state.place(&key);
+        let at = state.place(route);
         if let Some(conn) = state.pop_idle(at, runtime, now, &mut closed) {
             state.stats.reused += 1;
-            return Ok(Acquired::Lease(self.lease(at, Some(conn))));
+            return Acquired::Lease(self.lease(at, Some(conn)));
         }
         if state.make_room(at, &self.config, &mut closed) {
             state.origins[at].open += 1;
             state.open += 1;
-            return Ok(Acquired::Lease(self.lease(at, None)));
+            return Acquired::Lease(self.lease(at, None));
         }
         let (hand_over, turn) = oneshot::channel();
         let ticket = state.next_ticket;
@@ -102,14 +100,14 @@ impl Pool {
             runtime,
             hand_over,
         });
-        Ok(Acquired::Wait(
+        Acquired::Wait(
             turn,
             Queued {
                 pool: Arc::clone(self),
                 origin: at,
                 ticket,
             },
-        ))
+        )
     }
 
     /// Closes idle connections that are past their time, of all origins. Returns how many.

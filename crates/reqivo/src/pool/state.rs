@@ -6,9 +6,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::config::{PoolConfig, PoolStats};
-use super::key::{AsKey, Key, KeyRef};
+use super::key::{AsKey, Key};
 use super::lease::Lease;
 use crate::net::conn::Conn;
+use crate::net::route::Route;
 
 /// What the lock of a pool guards.
 #[derive(Debug, Default)]
@@ -47,19 +48,15 @@ pub(super) struct Waiter {
 
 impl State {
     /// The place of an origin, new or known.
-    pub(super) fn place(&mut self, key: &KeyRef<'_>) -> usize {
-        if let Some(at) = self.index.get(key as &dyn AsKey) {
+    pub(super) fn place(&mut self, route: &Route<'_>) -> usize {
+        if let Some(at) = self.index.get(route as &dyn AsKey) {
             return *at;
         }
         let at = self.free.pop().unwrap_or_else(|| {
             self.origins.push(Origin::default());
             self.origins.len() - 1
         });
-        let key = Key {
-            https: key.https,
-            host: key.host.into(),
-            port: key.port,
-        };
+        let key = Key::of(route);
         self.origins[at].key = Some(key.clone());
         self.index.insert(key, at);
         at

@@ -18,10 +18,12 @@ impl Call<'_> {
             true => self.clock.started,
             false => Instant::now(),
         };
+        let connector = &self.session.connector;
+        let route = connector.route(&parts.url, parts.via.as_ref())?;
         let mut lease = self
             .session
             .pool
-            .acquire(&parts.url, self.runtime, &self.clock, now)
+            .acquire(&route, self.runtime, &self.clock, now)
             .await?;
         let mut may_repeat = true;
         let mut sent = false;
@@ -35,8 +37,7 @@ impl Call<'_> {
                 lease.replace_dead(self.runtime, now);
             }
             if !reused {
-                let connector = &self.session.connector;
-                let connected = connector.connect(&parts.url, &self.clock).await;
+                let connected = connector.connect(route, &self.clock).await;
                 lease.put(connected.map_err(|error| error.with_sent(sent))?);
             }
             lease.begin();

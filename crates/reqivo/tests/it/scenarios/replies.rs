@@ -24,7 +24,7 @@ scenarios! {
         assert_eq!(response.version(), reqivo::Version::HTTP_11);
         assert_eq!(response.headers().get("X-a").as_deref(), Some("1, 2"));
         assert_eq!(response.url().as_str(), server.url("/p#f"));
-        assert_eq!(response.remote_addr(), server.addr());
+        assert_eq!(response.remote_addr(), Some(server.addr()));
         assert_eq!(response.content_length(), Some(4));
         assert!(response.history().is_empty() && response.elapsed().as_secs() < 30);
         for _ in 0..2 {
