@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::runtime;
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep};
 
 use super::clock::{Clock, Expiry, Waiting};
@@ -178,6 +179,10 @@ impl Conn {
                 at: expiry.at,
             }),
         };
+        // A peer that always has more uses up the budget of the task, without which timers do not fire.
+        if !has_budget_remaining() && Instant::now() >= expiry.at {
+            return Poll::Ready(expiry);
+        }
         timer.sleep.as_mut().poll(cx).map(|()| expiry)
     }
 }
