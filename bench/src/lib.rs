@@ -1,9 +1,9 @@
-//! What the measurements share: interleaved rounds, pinning, context switches, a minimal HTTP server.
+//! What the measurements share: interleaved rounds, pinning, context switches, a minimal HTTP server and its clients.
 
 pub mod echo;
+pub mod http;
+pub mod server;
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -129,8 +129,8 @@ pub fn print_costs(title: &str, costs: &[Cost]) {
     }
 }
 
-/// Prints whether `value` keeps a gate; gates are told and never fail a run.
-pub fn gate(what: &str, value: f64, limit: f64, at_most: bool) {
+/// Prints whether `value` keeps a gate, and returns it; gates never fail a run.
+pub fn gate(what: &str, value: f64, limit: f64, at_most: bool) -> bool {
     let kept = if at_most {
         value <= limit
     } else {
@@ -141,6 +141,7 @@ pub fn gate(what: &str, value: f64, limit: f64, at_most: bool) {
         "  {} {what}: {value:.2} (gate {sign} {limit})",
         if kept { "kept  " } else { "MISSED" }
     );
+    kept
 }
 
 /// Runs `work` on `count` threads at once and waits for all of them.
@@ -151,52 +152,4 @@ pub fn threads(count: usize, work: impl Fn(usize) + Sync) {
             scope.spawn(move || work(index));
         }
     });
-}
-
-/// Starts a keep-alive HTTP/1.1 server with one thread per connection that answers every request without a body with
-/// `body_size` bytes. It ends with the process.
-pub fn start_server(body_size: usize) -> std::io::Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::Builder::new()
-                .stack_size(64 * 1024)
-                .spawn(move || serve(stream, body_size))
-                .ok();
-        }
-    });
-    Ok(address)
-}
-
-/// Answers the requests of one connection until the client closes it.
-pub fn serve(mut stream: TcpStream, body_size: usize) {
-    let mut reply = format!(
-        "HTTP/1.1 200 OK\r\ndate: Sat, 21 Nov 2026 12:00:00 GMT\r\nserver: bench\r\ncontent-type: application/json\r\n\
-         cache-control: no-store\r\nx-request-id: 0b7d61fa-20c3-4c56\r\ncontent-length: {body_size}\r\n\r\n"
-    )
-    .into_bytes();
-    reply.resize(reply.len() + body_size, b'x');
-    let _ = stream.set_nodelay(true);
-    let mut buffer = [0u8; 4096];
-    let mut filled = 0;
-    loop {
-        match stream.read(&mut buffer[filled..]) {
-            Ok(0) | Err(_) => return,
-            Ok(read) => filled += read,
-        }
-        while let Some(end) = buffer[..filled]
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")
-        {
-            if stream.write_all(&reply).is_err() {
-                return;
-            }
-            buffer.copy_within(end + 4..filled, 0);
-            filled -= end + 4;
-        }
-        if filled == buffer.len() {
-            return;
-        }
-    }
 }

@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use bifrons::{BlockingRuntime, CallOptions, CancelToken, Mode};
 use bifrons_bench::echo::blocking;
-use bifrons_bench::{
-    Cost, Variant, gate, interleave, of, pin_to_one_core, print_costs, start_server, threads,
-};
+use bifrons_bench::server::start_server;
+use bifrons_bench::{Cost, Variant, gate, interleave, of, pin_to_one_core, print_costs, threads};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn main() -> anyhow::Result<()> {
@@ -207,7 +206,7 @@ fn exchange_on_eight_threads(rounds: usize, place: &str) -> anyhow::Result<()> {
 
 /// B6, second half: a GET on eight threads at once.
 fn get_on_eight_threads(rounds: usize) -> anyhow::Result<()> {
-    let url = format!("http://{}/items", start_server(1024)?);
+    let url = format!("http://{}/items", start_server()?);
     let ours = reqivo::blocking::Session::new();
     let peer = reqwest::blocking::Client::new();
     let costs = interleave(
@@ -242,7 +241,7 @@ fn get_on_eight_threads(rounds: usize) -> anyhow::Result<()> {
 
 /// B5, B6 (first half): a GET on one thread.
 fn get_on_one_thread(rounds: usize) -> anyhow::Result<()> {
-    let url = format!("http://{}/items", start_server(1024)?);
+    let url = format!("http://{}/items", start_server()?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -308,7 +307,7 @@ fn get_on_one_thread(rounds: usize) -> anyhow::Result<()> {
 
 /// B8: the latency of a call after 6 ms without one.
 fn after_idle() -> anyhow::Result<()> {
-    let url = format!("http://{}/items", start_server(1024)?);
+    let url = format!("http://{}/items", start_server()?);
     let ours = reqivo::blocking::Session::new();
     let peer = reqwest::blocking::Client::new();
     let mut times = [Vec::new(), Vec::new()];

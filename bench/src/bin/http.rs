@@ -1,196 +1,204 @@
-//! Sequential keep-alive GETs of 1 KiB, client and server pinned to one core, every client in one run.
+//! The same exchanges through reqivo and other clients, in one table. Run it with `bench/http`, which builds what it needs.
 //!
-//! `cargo run --release --bin http [ROUNDS [CALLS]]`
+//! `http ROUNDS [ROW...]`
 
-use bifrons_bench::{Variant, gate, interleave, of, pin_to_one_core, print_costs, start_server};
+use std::cell::OnceCell;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use bifrons_bench::http::python::{CLIENTS, Python};
+use bifrons_bench::http::{Client, Row, Urls};
+use bifrons_bench::{Cost, Variant, gate, interleave, of, pin_to_one_core};
 
 fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .filter_map(|argument| argument.parse::<usize>().ok());
-    let rounds = arguments.next().unwrap_or(20);
-    let calls = arguments.next().unwrap_or(2000);
-    let core = pin_to_one_core();
-    let url = format!("http://{}/items", start_server(1024)?);
-    println!("core {core}, {rounds} rounds of {calls} calls, 1 KiB bodies, 20th percentile");
-
-    let current = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (rounds, words) = match arguments.split_first() {
+        Some((first, rest)) if first.parse::<usize>().is_ok() => (first.parse()?, rest),
+        _ => (20, &arguments[..]),
     };
-    let (reqivo_rt, reqwest_rt, floor) = (current()?, current()?, Floor::connect(&url)?);
-    let multi = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
-    let reqivo_session = reqivo::Session::new();
-    let reqivo_root = reqivo::Session::new();
-    let reqivo_blocking = reqivo::blocking::Session::new();
-    let reqwest_client = reqwest::Client::new();
-    let reqwest_blocking = reqwest::blocking::Client::new();
-    let agent = ureq::Agent::new_with_defaults();
-    let floor = std::cell::RefCell::new(floor);
-
-    let costs = interleave(
-        rounds,
-        calls,
-        &mut [
-            Variant::new("std socket + httparse (floor)", |calls| {
-                for _ in 0..calls {
-                    floor.borrow_mut().get();
-                }
-            }),
-            Variant::new("reqivo async, current_thread", |calls| {
-                let (session, url) = (reqivo_session.clone(), url.clone());
-                reqivo_rt.block_on(async move {
-                    tokio::spawn(async move { reqivo_gets(&session, &url, calls).await })
-                        .await
-                        .unwrap();
-                });
-            }),
-            Variant::new("reqivo async, root of a multi-thread runtime", |calls| {
-                multi.block_on(reqivo_gets(&reqivo_root, &url, calls));
-            }),
-            Variant::new("reqwest async, current_thread", |calls| {
-                let (client, url) = (reqwest_client.clone(), url.clone());
-                reqwest_rt.block_on(async move {
-                    tokio::spawn(async move {
-                        for _ in 0..calls {
-                            let body = client
-                                .get(&url)
-                                .send()
-                                .await
-                                .unwrap()
-                                .bytes()
-                                .await
-                                .unwrap();
-                            assert_eq!(body.len(), 1024);
-                        }
-                    })
-                    .await
-                    .unwrap();
-                });
-            }),
-            Variant::new("reqivo blocking", |calls| {
-                for _ in 0..calls {
-                    let body = reqivo_blocking.get(&url).send().unwrap().bytes().unwrap();
-                    assert_eq!(body.len(), 1024);
-                }
-            }),
-            Variant::new("ureq", |calls| {
-                for _ in 0..calls {
-                    let body = agent
-                        .get(&url)
-                        .call()
-                        .unwrap()
-                        .body_mut()
-                        .read_to_vec()
-                        .unwrap();
-                    assert_eq!(body.len(), 1024);
-                }
-            }),
-            Variant::new("reqwest::blocking", |calls| {
-                for _ in 0..calls {
-                    let body = reqwest_blocking.get(&url).send().unwrap().bytes().unwrap();
-                    assert_eq!(body.len(), 1024);
-                }
-            }),
-        ],
-    );
-    print_costs("sequential GET, 1 KiB", &costs);
-    let nanos = |name| of(&costs, name).nanos;
-    println!("\nratios (how many times faster)");
-    gate(
-        "reqivo async vs reqwest async",
-        nanos("reqwest async, current_thread") / nanos("reqivo async, current_thread"),
-        1.25,
-        false,
-    );
-    gate(
-        "reqivo async at the root vs reqwest async",
-        nanos("reqwest async, current_thread")
-            / nanos("reqivo async, root of a multi-thread runtime"),
-        1.25,
-        false,
-    );
-    gate(
-        "reqivo blocking vs ureq",
-        nanos("ureq") / nanos("reqivo blocking"),
-        1.1,
-        false,
-    );
-    gate(
-        "reqivo blocking vs reqwest::blocking",
-        nanos("reqwest::blocking") / nanos("reqivo blocking"),
-        1.8,
-        false,
-    );
-    let above = nanos("reqivo blocking") / nanos("std socket + httparse (floor)");
-    println!("         reqivo blocking / floor: {above:.2}");
+    let rows = Row::chosen(words)?;
+    let interpreter = std::env::var_os("BENCH_PYTHON").map(PathBuf::from);
+    if interpreter.is_none() {
+        println!("the Python clients are left out: no BENCH_PYTHON");
+    }
+    println!("{rounds} rounds, 20th percentile; allocations per call of the client");
+    // A process takes over the cores of the thread that starts it, so what needs all of them comes first.
+    let (free, pinned): (Vec<Row>, Vec<Row>) = rows.iter().partition(|row| !row.is_pinned());
+    let mut missed = Vec::new();
+    for row in free {
+        measure(
+            row,
+            rounds,
+            &Peers::start(interpreter.as_deref())?,
+            &mut missed,
+        )?;
+    }
+    if !pinned.is_empty() {
+        let core = pin_to_one_core();
+        println!("\nfrom here on client and server share core {core}");
+        let peers = Peers::start(interpreter.as_deref())?;
+        for row in pinned {
+            measure(row, rounds, &peers, &mut missed)?;
+        }
+    }
+    println!("\n{} targets missed", missed.len());
+    for line in missed {
+        println!("  {line}");
+    }
     Ok(())
 }
 
-async fn reqivo_gets(session: &reqivo::Session, url: &str, calls: usize) {
-    for _ in 0..calls {
-        let body = session
-            .get(url)
-            .send()
-            .await
-            .unwrap()
-            .bytes()
-            .await
-            .unwrap();
-        assert_eq!(body.len(), 1024);
-    }
+/// The processes beside this one.
+struct Peers {
+    server: Child,
+    urls: Urls,
+    python: OnceCell<Python>,
 }
 
-/// The least that a correct exchange costs: one write, reads until the framed body is there, a parsed head.
-struct Floor {
-    stream: std::net::TcpStream,
-    request: Vec<u8>,
-    buffer: Vec<u8>,
-}
-
-impl Floor {
-    fn connect(url: &str) -> anyhow::Result<Self> {
-        let rest = url.trim_start_matches("http://");
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let stream = std::net::TcpStream::connect(authority)?;
-        stream.set_nodelay(true)?;
-        let request = format!(
-            "GET /{path} HTTP/1.1\r\nHost: {authority}\r\nAccept: */*\r\nUser-Agent: floor\r\n\r\n"
-        )
-        .into_bytes();
+impl Peers {
+    fn start(interpreter: Option<&Path>) -> anyhow::Result<Self> {
+        let mut server = Command::new(probe()?)
+            .arg("serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut address = String::new();
+        if let Some(output) = server.stdout.take() {
+            BufReader::new(output).read_line(&mut address)?;
+        }
+        let python = OnceCell::new();
+        if let Some(interpreter) = interpreter {
+            let _ = python.set(Python::start(interpreter)?);
+        }
         Ok(Self {
-            stream,
-            request,
-            buffer: vec![0; 16 * 1024],
+            server,
+            urls: Urls::of(address.trim().parse()?),
+            python,
         })
     }
+}
 
-    fn get(&mut self) {
-        use std::io::{Read, Write};
-        self.stream.write_all(&self.request).unwrap();
-        let mut filled = 0;
-        loop {
-            filled += self.stream.read(&mut self.buffer[filled..]).unwrap();
-            let mut headers = [httparse::EMPTY_HEADER; 32];
-            let mut reply = httparse::Response::new(&mut headers);
-            let Ok(httparse::Status::Complete(head)) = reply.parse(&self.buffer[..filled]) else {
-                continue;
-            };
-            let length: usize = reply
-                .headers
-                .iter()
-                .find(|header| header.name.eq_ignore_ascii_case("content-length"))
-                .and_then(|header| std::str::from_utf8(header.value).ok()?.parse().ok())
-                .unwrap();
-            while filled < head + length {
-                filled += self.stream.read(&mut self.buffer[filled..]).unwrap();
-            }
-            assert_eq!(self.buffer[head..head + length].to_vec().len(), 1024);
-            return;
+impl Drop for Peers {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn probe() -> anyhow::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("probe"))
+}
+
+fn measure(row: Row, rounds: usize, peers: &Peers, missed: &mut Vec<String>) -> anyhow::Result<()> {
+    let mut variants = Vec::new();
+    for client in Client::ALL {
+        if let Some(run) = client.prepare(row, &peers.urls)? {
+            variants.push(Variant::new(client.word(), run));
         }
+    }
+    let native = interleave(rounds, row.calls(), &mut variants);
+    drop(variants);
+    let mut costs = native;
+    if let Some(python) = peers.python.get() {
+        // Far slower than the rest, so fewer calls.
+        let calls = (row.calls() / 20).max(row.calls().min(64));
+        let mut variants: Vec<_> = CLIENTS
+            .into_iter()
+            .map(|client| Variant::new(client, python.prepare(client, row, &peers.urls)))
+            .collect();
+        costs.extend(interleave(rounds.min(5), calls, &mut variants));
+    }
+    print(row, &costs, peers)?;
+    for (what, value, limit, at_most) in targets(row, &costs) {
+        if !gate(&what, value, limit, at_most) {
+            missed.push(format!("{}: {what}: {value:.2}", row.title()));
+        }
+    }
+    Ok(())
+}
+
+fn print(row: Row, costs: &[Cost], peers: &Peers) -> anyhow::Result<()> {
+    println!(
+        "\n{:<40} {:>12} {:>10} {:>10} {:>12}",
+        row.title(),
+        "time",
+        "/ reqivo",
+        "/ r.-bl.",
+        "allocations"
+    );
+    let reqivo = of(costs, Client::Reqivo.word()).nanos;
+    let blocking = of(costs, Client::ReqivoBlocking.word()).nanos;
+    for cost in costs {
+        println!(
+            "  {:<38} {:>12} {:>10} {:>10} {:>12}",
+            cost.name,
+            time(cost.nanos),
+            ratio(cost.nanos / reqivo),
+            ratio(cost.nanos / blocking),
+            allocations(cost.name, row, peers)?,
+        );
+    }
+    Ok(())
+}
+
+fn time(nanos: f64) -> String {
+    match nanos {
+        nanos if nanos < 1e5 => format!("{:.2} us", nanos / 1e3),
+        nanos => format!("{:.2} ms", nanos / 1e6),
+    }
+}
+
+/// Counted in a process of its own, because counting takes time.
+fn allocations(client: &str, row: Row, peers: &Peers) -> anyhow::Result<String> {
+    if Client::named(client).is_err() || row == Row::NewProcess {
+        return Ok(String::new());
+    }
+    let calls = row.calls().min(64 * 20).to_string();
+    let output = Command::new(probe()?)
+        .args(["count", client, row.word(), &peers.urls.authority, &calls])
+        .output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// What is to be reached in a row: text, value, limit, and whether the limit is the most.
+fn targets(row: Row, costs: &[Cost]) -> Vec<(String, f64, f64, bool)> {
+    use Client::*;
+    let nanos = |client: Client| of(costs, client.word()).nanos;
+    let mut targets = Vec::new();
+    let mut faster = |ours: Client, theirs: Client, limit: f64| {
+        let value = nanos(theirs) / nanos(ours);
+        if value.is_finite() {
+            let text = format!(
+                "{} is so many times as fast as {}",
+                ours.word(),
+                theirs.word()
+            );
+            targets.push((text, value, limit, false));
+        }
+    };
+    faster(Reqivo, Reqwest, if row == Row::Get64 { 1.15 } else { 0.95 });
+    faster(ReqivoSpawned, ReqwestSpawned, 0.95);
+    faster(ReqivoBlocking, Ureq, 0.95);
+    let blocking = if row == Row::Get { 1.8 } else { 0.95 };
+    faster(ReqivoBlocking, ReqwestBlocking, blocking);
+    if row == Row::Get {
+        faster(Reqivo, Hyper, 1.0);
+        for (ours, floor) in [(Reqivo, TokioSocket), (ReqivoBlocking, StdSocket)] {
+            let text = format!(
+                "{} takes so many times as long as {}",
+                ours.word(),
+                floor.word()
+            );
+            targets.push((text, nanos(ours) / nanos(floor), 1.25, true));
+        }
+    }
+    targets
+}
+
+fn ratio(value: f64) -> String {
+    match value.is_finite() {
+        true => format!("{value:.2}"),
+        false => String::new(),
     }
 }

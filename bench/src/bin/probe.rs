@@ -1,11 +1,13 @@
-//! Does a number of keep-alive GETs and nothing else, for counting allocations and, under callgrind, instructions.
+//! One client, one row, and nothing else in the process.
 //!
-//! `probe serve` prints a URL and serves until its standard input closes.
-//! `probe async|blocking URL CALLS` prints the allocations per call, counted after ten calls of warm-up.
-//! `bench/instructions` runs it under callgrind at two run lengths.
+//! * `probe serve` prints host and port and serves until its standard input closes.
+//! * `probe once CLIENT AUTHORITY` makes one GET.
+//! * `probe count CLIENT ROW AUTHORITY CALLS` prints the allocations per call, counted after a warm-up.
+//!   `bench/instructions` runs it under callgrind at two run lengths.
 
 use std::alloc::System;
 
+use bifrons_bench::http::{Client, Row, Urls};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -16,50 +18,31 @@ fn main() -> anyhow::Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["serve"] => {
-            println!("http://{}/items", bifrons_bench::start_server(1024)?);
+            println!("{}", bifrons_bench::server::start_server()?);
             std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
         }
-        ["async", url, calls] => {
-            let calls: usize = calls.parse()?;
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(async {
-                let session = reqivo::Session::new();
-                for _ in 0..10 {
-                    session.get(*url).send().await?.bytes().await?;
-                }
-                let region = Region::new(ALLOCATOR);
-                for _ in 0..calls {
-                    session.get(*url).send().await?.bytes().await?;
-                }
-                report(&region, calls);
-                anyhow::Ok(())
-            })?;
-        }
-        ["blocking", url, calls] => {
-            let calls: usize = calls.parse()?;
-            let session = reqivo::blocking::Session::new();
-            for _ in 0..10 {
-                session.get(*url).send()?.bytes()?;
+        ["once", client, authority] => {
+            let urls = Urls::small(authority.parse()?);
+            if let Some(mut run) = Client::named(client)?.prepare(Row::Get, &urls)? {
+                run(1);
             }
+        }
+        ["count", client, row, authority, calls] => {
+            let (client, calls) = (Client::named(client)?, calls.parse()?);
+            let row = Row::named(row)?;
+            let Some(mut run) = client.prepare(row, &Urls::of(authority.parse()?))? else {
+                return Ok(());
+            };
+            run(row.warm_up());
             let region = Region::new(ALLOCATOR);
-            for _ in 0..calls {
-                session.get(*url).send()?.bytes()?;
-            }
-            report(&region, calls);
+            run(calls);
+            let change = region.change();
+            let events = change.allocations + change.reallocations;
+            println!("{:.2}", events as f64 / calls as f64);
         }
-        _ => anyhow::bail!("usage: probe serve | probe async|blocking URL CALLS"),
+        _ => anyhow::bail!(
+            "usage: probe serve | once CLIENT AUTHORITY | count CLIENT ROW AUTHORITY CALLS"
+        ),
     }
     Ok(())
-}
-
-fn report(region: &Region<'_, System>, calls: usize) {
-    let change = region.change();
-    let events = change.allocations + change.reallocations;
-    println!(
-        "{:.2} allocations per call, {:.0} bytes",
-        events as f64 / calls as f64,
-        change.bytes_allocated as f64 / calls as f64
-    );
 }
