@@ -55,6 +55,8 @@ mod headers;
 mod incoming;
 #[cfg(feature = "json")]
 mod json;
+pub mod middleware;
+pub mod mock;
 mod net;
 mod outgoing;
 mod pool;

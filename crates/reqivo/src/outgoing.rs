@@ -141,4 +141,4 @@ fn host(output: &mut Vec<u8>, url: &Url) {
     output.extend_from_slice(b"\r\n");
 }
 
-const USER_AGENT: &str = concat!("reqivo/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("reqivo/", env!("CARGO_PKG_VERSION"));

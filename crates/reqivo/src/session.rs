@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::headers::Headers;
+use crate::middleware::{Link, Middleware};
 use crate::net::connect::Connector;
 use crate::net::route::new_settings_id;
 use crate::pool::{Pool, PoolConfig, PoolStats};
@@ -46,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) redirects: RedirectPolicy,
     pub(crate) pool: Arc<Pool>,
     pub(crate) connector: Connector,
+    /// Outermost first; the last may stand in for the network.
+    pub(crate) middleware: Box<[Link]>,
 }
 
 #[bifrons::dual(blocking = crate::blocking::Session)]
@@ -189,6 +192,8 @@ pub struct SessionBuilder {
     redirects: RedirectPolicy,
     pool: PoolConfig,
     connector: Connector,
+    middleware: Vec<Link>,
+    transport: Option<Link>,
     error: Option<Error>,
 }
 
@@ -296,6 +301,23 @@ impl SessionBuilder {
         })
     }
 
+    /// Puts [middleware](crate::middleware) around every exchange, inside of that added before.
+    pub fn middleware(self, middleware: impl Middleware) -> Self {
+        self.change(|this| {
+            this.middleware.push(Link::new(middleware));
+            Ok(())
+        })
+    }
+
+    /// Answers requests with this instead of the network: a [mock](crate::mock), or middleware that never
+    /// runs the rest of the chain. It stands inside of all middleware.
+    pub fn transport(self, transport: impl Middleware) -> Self {
+        self.change(|this| {
+            this.transport = Some(Link::new(transport));
+            Ok(())
+        })
+    }
+
     /// Builds the session. No connection is opened yet.
     ///
     /// # Errors
@@ -318,7 +340,8 @@ impl SessionBuilder {
         self
     }
 
-    fn assemble(self) -> Session {
+    fn assemble(mut self) -> Session {
+        self.middleware.extend(self.transport.take());
         Session(Arc::new(Inner {
             resolver: Resolver::new(self.base_url),
             headers: self.headers,
@@ -328,6 +351,7 @@ impl SessionBuilder {
             redirects: self.redirects,
             pool: Pool::new(self.pool),
             connector: self.connector,
+            middleware: self.middleware.into(),
         }))
     }
 }

@@ -411,7 +411,7 @@ impl Error {
 }
 
 /// The URL as errors and logs may show it.
-fn without_secrets(url: &Url) -> Url {
+pub(crate) fn without_secrets(url: &Url) -> Url {
     let mut url = url.clone();
     if !url.username().is_empty() || url.password().is_some() {
         // Both fail only for URLs that cannot have credentials.

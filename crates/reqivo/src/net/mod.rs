@@ -4,6 +4,7 @@ pub(crate) mod clock;
 pub(crate) mod conn;
 pub(crate) mod connect;
 pub(crate) mod exchange;
+pub(crate) mod memory;
 pub(crate) mod route;
 pub(crate) mod stream;
 #[cfg(feature = "tls")]

@@ -9,7 +9,9 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-/// The byte stream of a connection: a socket, or TLS over any stream.
+use super::memory::Memory;
+
+/// The byte stream of a connection: a socket, TLS over any stream, or what was never sent by anybody.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
@@ -17,16 +19,18 @@ pub(crate) enum Stream {
     Unix(UnixStream),
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::client::TlsStream<Self>>),
+    Memory(Box<Memory>),
 }
 
 impl Stream {
-    fn socket(&self) -> SockRef<'_> {
+    fn socket(&self) -> Option<SockRef<'_>> {
         match self {
-            Self::Tcp(socket) => SockRef::from(socket),
+            Self::Tcp(socket) => Some(SockRef::from(socket)),
             #[cfg(unix)]
-            Self::Unix(socket) => SockRef::from(socket),
+            Self::Unix(socket) => Some(SockRef::from(socket)),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.get_ref().0.socket(),
+            Self::Memory(_) => None,
         }
     }
 
@@ -51,8 +55,8 @@ impl Stream {
             }
         }
         let mut byte = [MaybeUninit::uninit()];
-        let peeked = self.socket().peek(&mut byte);
-        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        let peeked = self.socket().map(|socket| socket.peek(&mut byte));
+        matches!(peeked, Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 
@@ -68,6 +72,7 @@ impl AsyncRead for Stream {
             Self::Unix(socket) => Pin::new(socket).poll_read(cx, buf),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Memory(memory) => Pin::new(memory).poll_read(cx, buf),
         }
     }
 }
@@ -84,6 +89,7 @@ impl AsyncWrite for Stream {
             Self::Unix(socket) => Pin::new(socket).poll_write(cx, buf),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Memory(memory) => Pin::new(memory).poll_write(cx, buf),
         }
     }
 
@@ -98,6 +104,7 @@ impl AsyncWrite for Stream {
             Self::Unix(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Memory(memory) => Pin::new(memory).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -108,6 +115,7 @@ impl AsyncWrite for Stream {
             Self::Unix(socket) => socket.is_write_vectored(),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Memory(_) => false,
         }
     }
 
@@ -123,6 +131,7 @@ impl AsyncWrite for Stream {
             Self::Unix(_) => Poll::Ready(Ok(())),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Memory(memory) => Pin::new(memory).poll_flush(cx),
         }
     }
 
@@ -133,6 +142,7 @@ impl AsyncWrite for Stream {
             Self::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Memory(memory) => Pin::new(memory).poll_shutdown(cx),
         }
     }
 }

@@ -18,6 +18,17 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
+    /// A connection that belongs to no pool: nobody else ever gets it.
+    pub(crate) fn detached(conn: Conn) -> Self {
+        Self {
+            pool: Pool::new(super::PoolConfig::default()),
+            origin: 0,
+            conn: Some(Box::new(conn)),
+            at_rest: false,
+            armed: false,
+        }
+    }
+
     /// The connection, if there is one already.
     pub(crate) fn conn(&mut self) -> Option<&mut Box<Conn>> {
         self.conn.as_mut()

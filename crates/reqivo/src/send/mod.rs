@@ -1,5 +1,6 @@
 //! The way of one call: connection, exchange, redirects.
 
+mod chain;
 mod finish;
 mod follow;
 mod hop;
@@ -41,7 +42,11 @@ pub(crate) async fn send(session: &Session, mut parts: Box<Parts>) -> Result<Res
         history: Vec::new(),
     };
     loop {
-        let answer = match call.exchange(&parts).await {
+        let answer = match session.middleware.is_empty() {
+            true => call.exchange(&parts).await,
+            false => call.through_middleware(&mut parts).await,
+        };
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return Err(call.about(error, &parts)),
         };
@@ -68,10 +73,10 @@ struct Call<'a> {
 }
 
 /// The head of a response with the exchange that its body belongs to.
-struct Answer {
-    head: Head,
-    lease: Lease,
-    exchange: Exchange,
+pub(crate) struct Answer {
+    pub(crate) head: Head,
+    pub(crate) lease: Lease,
+    pub(crate) exchange: Exchange,
 }
 
 impl Call<'_> {

@@ -2,11 +2,16 @@
 
 use reqivo::blocking;
 
+const MIDDLEWARE: &str = "middleware is async code that serves both faces";
+
 fn check() -> bifrons::parity::Check {
     bifrons::parity::Check::new(env!("CARGO_MANIFEST_DIR"))
         .manifest(blocking::Session::__DUAL)
         .manifest(blocking::SessionBuilder::__DUAL)
         .manifest(blocking::RequestBuilder::__DUAL)
+        .by_hand("HopResponse::bytes", MIDDLEWARE)
+        .by_hand("HopResponse::close", MIDDLEWARE)
+        .by_hand("Next::run", MIDDLEWARE)
 }
 
 #[test]
