@@ -33,6 +33,7 @@
 //!   [whether the server may have acted](Error::may_have_been_processed).
 //! * **Time limits per phase** ([`Timeouts`]); the error names the limit and the phase. The default is 5 s in total.
 //! * **Truncation is an error**, for every framing and for compressed bodies.
+//! * **Proxies** ([`Proxy`]): HTTP, HTTPS and SOCKS, by scheme, host or callback, and those of the environment.
 //! * **Redirects** by [`RedirectPolicy`], which drops secrets when the origin changes.
 //!
 //! # Features
@@ -47,7 +48,7 @@
 //!
 //! # Not there yet
 //!
-//! HTTP/2, WebSocket, proxies, cookies, multipart and streamed request bodies, client certificates.
+//! HTTP/2, WebSocket, cookies, multipart and streamed request bodies, client certificates.
 
 mod content;
 mod error;
@@ -61,6 +62,7 @@ mod net;
 mod outgoing;
 mod pool;
 pub mod proto;
+mod proxy;
 mod redirect;
 mod request;
 mod response;
@@ -80,6 +82,7 @@ pub use headers::Headers;
 pub use http::{Method, StatusCode, Version};
 pub use pool::{PoolConfig, PoolStats};
 pub use proto::{Limits, Tolerance};
+pub use proxy::{NoProxy, Proxy};
 pub use redirect::RedirectPolicy;
 pub use request::RequestBuilder;
 pub use response::{Hop, Response};

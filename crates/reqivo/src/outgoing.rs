@@ -1,11 +1,12 @@
 use bytes::Bytes;
 use http::Method;
-use url::Url;
+use url::{Position, Url};
 
 use crate::content::ContentDecoder;
 use crate::error::Error;
 use crate::headers::Headers;
 use crate::proto::encode::{self, InvalidRequest};
+use crate::proxy::{PROXY_AUTHORIZATION, ProxyServer};
 use crate::request::Parts;
 
 /// The head of a request: what the session and the call say, put together.
@@ -14,6 +15,8 @@ pub(crate) struct Outgoing<'a> {
     /// The session's own fields, unless they are among those of the call already.
     pub(crate) session: Option<&'a Headers>,
     pub(crate) parts: &'a Parts,
+    /// The proxy that reads this request.
+    pub(crate) proxy: Option<&'a ProxyServer>,
 }
 
 impl Outgoing<'_> {
@@ -54,7 +57,12 @@ impl Outgoing<'_> {
     pub(crate) fn write(&self, output: &mut Vec<u8>) {
         let parts = self.parts;
         // The target was checked.
-        let _ = encode::request_line(output, &parts.method, parts.url.path(), parts.url.query());
+        let origin = self.proxy.map(|_| &parts.url[..Position::BeforePath]);
+        let (path, query) = (parts.url.path(), parts.url.query());
+        let _ = match origin {
+            None => encode::request_line(output, &parts.method, path, query),
+            Some(origin) => encode::proxied_line(output, &parts.method, origin, path, query),
+        };
         if !self.has("host") {
             host(output, &parts.url);
         }
@@ -70,7 +78,13 @@ impl Outgoing<'_> {
             encode::field(output, "Accept-Encoding", accepted.as_bytes());
         }
         for (name, value) in self.fields() {
-            if !is_length(name) {
+            // What is meant for a proxy goes to no other.
+            if !is_length(name) && (self.proxy.is_some() || !is_for_proxy(name)) {
+                encode::field(output, name, value);
+            }
+        }
+        for (name, value) in self.proxy.into_iter().flat_map(|proxy| proxy.headers.raw()) {
+            if !self.fields().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
                 encode::field(output, name, value);
             }
         }
@@ -119,6 +133,11 @@ impl Outgoing<'_> {
             .iter()
             .any(|other| other.as_bytes().eq_ignore_ascii_case(name))
     }
+}
+
+fn is_for_proxy(name: &[u8]) -> bool {
+    name.len() == PROXY_AUTHORIZATION.len()
+        && name.eq_ignore_ascii_case(PROXY_AUTHORIZATION.as_bytes())
 }
 
 fn is_length(name: &[u8]) -> bool {

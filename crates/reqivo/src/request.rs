@@ -10,6 +10,7 @@ use crate::headers::Headers;
 use crate::net::exchange::OnInterim;
 use crate::net::route::Via;
 use crate::proto::{Head, Limits};
+use crate::proxy::{Proxies, Proxy};
 use crate::redirect::RedirectPolicy;
 use crate::response::Response;
 use crate::session::Session;
@@ -38,6 +39,8 @@ pub(crate) struct Parts {
     pub(crate) redirects: Option<RedirectPolicy>,
     /// What is connected to instead of the host.
     pub(crate) via: Option<Via>,
+    /// Instead of the proxies of the session.
+    pub(crate) proxies: Option<Arc<Proxies>>,
     pub(crate) idempotent: Option<bool>,
     pub(crate) raw_body: bool,
     pub(crate) on_interim: Option<OnInterim>,
@@ -128,6 +131,22 @@ impl RequestBuilder {
             })?;
             parts.body = Some(body.into());
             parts.content_type = Some("application/json");
+            Ok(())
+        })
+    }
+
+    /// Sends this call through a proxy instead of those of the session, if the proxy is for its URL; otherwise directly.
+    pub fn proxy(self, proxy: Proxy) -> Self {
+        self.change(|parts| {
+            parts.proxies = Some(Arc::new(Proxies::one(proxy)?));
+            Ok(())
+        })
+    }
+
+    /// Sends this call through no proxy.
+    pub fn no_proxy(self) -> Self {
+        self.change(|parts| {
+            parts.proxies = Some(Arc::new(Proxies::none()));
             Ok(())
         })
     }
@@ -265,6 +284,7 @@ impl Parts {
             limits: None,
             redirects: None,
             via: None,
+            proxies: None,
             idempotent: None,
             raw_body: false,
             on_interim: None,

@@ -14,6 +14,7 @@ use crate::net::connect::Connector;
 use crate::net::route::new_settings_id;
 use crate::pool::{Pool, PoolConfig, PoolStats};
 use crate::proto::{Limits, Tolerance};
+use crate::proxy::{Environment, Proxies, Proxy};
 use crate::redirect::RedirectPolicy;
 use crate::request::RequestBuilder;
 use crate::response::Response;
@@ -194,6 +195,9 @@ pub struct SessionBuilder {
     connector: Connector,
     middleware: Vec<Link>,
     transport: Option<Link>,
+    proxies: Vec<Proxies>,
+    environment: Environment,
+    proxy_loopback: bool,
     error: Option<Error>,
 }
 
@@ -279,6 +283,58 @@ impl SessionBuilder {
         })
     }
 
+    /// Adds a proxy. The first that is for the URL of a request is used.
+    ///
+    /// Without any, a session uses those that its environment names when it is built: `http_proxy`,
+    /// `https_proxy` and `all_proxy`, except for the hosts of `no_proxy` (see
+    /// [`NoProxy`](crate::NoProxy)) and for this machine. The names are also looked for in upper case, but not
+    /// `HTTP_PROXY` where `REQUEST_METHOD` is set: in a CGI program the client would choose it. A variable
+    /// that names no proxy fails the requests it is for, because going directly could tell what was meant to stay hidden.
+    pub fn proxy(self, proxy: Proxy) -> Self {
+        self.change(|this| {
+            this.proxies.push(Proxies::one(proxy)?);
+            Ok(())
+        })
+    }
+
+    /// Uses no proxy: forgets those that were added, and ignores the environment.
+    pub fn no_proxy(self) -> Self {
+        self.change(|this| {
+            this.proxies.clear();
+            this.environment = Environment::Ignored;
+            Ok(())
+        })
+    }
+
+    /// Reads no environment variables.
+    pub fn ignore_environment(self) -> Self {
+        self.change(|this| {
+            this.environment = Environment::Ignored;
+            Ok(())
+        })
+    }
+
+    /// Takes these variables for the environment of the process.
+    pub fn environment<K: Into<String>, V: Into<String>>(
+        self,
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.change(|this| {
+            let given = variables.into_iter();
+            let given = given.map(|(name, value)| (name.into(), value.into()));
+            this.environment = Environment::Given(given.collect());
+            Ok(())
+        })
+    }
+
+    /// Uses the proxies of the environment for this machine too: `localhost`, names below it, loopback addresses.
+    pub fn proxy_loopback(self) -> Self {
+        self.change(|this| {
+            this.proxy_loopback = true;
+            Ok(())
+        })
+    }
+
     /// Uses these addresses for a host instead of looking it up.
     pub fn resolve(self, host: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.change(|this| {
@@ -342,6 +398,7 @@ impl SessionBuilder {
 
     fn assemble(mut self) -> Session {
         self.middleware.extend(self.transport.take());
+        self.connector.proxies = Proxies::new(self.proxies, &self.environment, self.proxy_loopback);
         Session(Arc::new(Inner {
             resolver: Resolver::new(self.base_url),
             headers: self.headers,

@@ -39,12 +39,8 @@ struct Inner {
 
 enum Message {
     Fixed(&'static str),
-    #[cfg(feature = "json")]
     Text(String),
-    Expired {
-        limit: TimeLimit,
-        after: Duration,
-    },
+    Expired { limit: TimeLimit, after: Duration },
 }
 
 impl Error {
@@ -120,7 +116,6 @@ impl Error {
         self
     }
 
-    #[cfg(feature = "json")]
     pub(crate) fn with_text(mut self, message: String) -> Self {
         self.0.message = Some(Message::Text(message));
         self
@@ -195,14 +190,14 @@ impl Error {
     }
 
     /// Returns the header fields of the response that
-    /// [`error_for_status`](crate::Response::error_for_status) turned into this error.
+    /// [`error_for_status`](crate::Response::error_for_status) turned into this error, or of a proxy's refusal.
     #[must_use]
     pub fn headers(&self) -> Option<&Headers> {
         self.0.reply.as_ref().map(|(headers, _)| headers)
     }
 
     /// Returns up to 64 KiB of the body of the response that
-    /// [`error_for_status`](crate::Response::error_for_status) turned into this error.
+    /// [`error_for_status`](crate::Response::error_for_status) turned into this error, or of a proxy's refusal.
     #[must_use]
     pub fn body(&self) -> Option<&Bytes> {
         self.0.reply.as_ref().map(|(_, body)| body)
@@ -386,10 +381,11 @@ impl Error {
             .map(ProtocolError::violation)
     }
 
-    /// Returns why the TLS handshake failed.
+    /// Returns why the TLS handshake with the server or with an `https://` proxy failed.
     #[must_use]
     pub fn tls_problem(&self) -> Option<TlsProblem> {
-        if !self.is_tls() {
+        let with_proxy = self.is_proxy() && self.0.phase == Phase::Tls;
+        if !self.is_tls() && !with_proxy {
             return None;
         }
         #[cfg(feature = "tls")]
@@ -431,7 +427,6 @@ impl fmt::Display for Error {
         let mut said = true;
         match (&inner.message, inner.kind) {
             (Some(Message::Fixed(text)), _) => f.write_str(text)?,
-            #[cfg(feature = "json")]
             (Some(Message::Text(text)), _) => f.write_str(text)?,
             (Some(Message::Expired { limit, after }), _) => {
                 write!(

@@ -3,6 +3,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::conn::Conn;
 use super::route::{Route, SettingsId, Via};
 use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Phase, TimeLimit};
+use crate::proxy::{Proxies, ProxyServer};
 
 /// Opens connections.
 #[derive(Debug, Default)]
@@ -28,6 +30,7 @@ pub(crate) struct Connector {
     pub(crate) tls: super::tls::Tls,
     /// What is connected to instead of the hosts of URLs.
     pub(crate) via: Option<Via>,
+    pub(crate) proxies: Option<Arc<Proxies>>,
     pub(crate) settings: SettingsId,
 }
 
@@ -39,6 +42,22 @@ impl Connector {
         own: Option<&'a Via>,
     ) -> Result<Route<'a>, Error> {
         Route::new(url, own.or(self.via.as_ref()), self.settings)
+    }
+
+    /// The proxy for a URL; a call may have proxies of its own. A Unix-domain socket of the session leaves only those.
+    pub(crate) fn proxy(
+        &self,
+        url: &Url,
+        own: Option<&Arc<Proxies>>,
+    ) -> Result<Option<Via>, Error> {
+        let of_session = match self.via {
+            Some(_) => None,
+            None => self.proxies.as_ref(),
+        };
+        match own.or(of_session) {
+            None => Ok(None),
+            Some(proxies) => Ok(proxies.choose(url)?.map(Via::Proxy)),
+        }
     }
 
     /// Opens a connection. Boxed: the state of name lookup, racing attempts and a handshake would make every
@@ -61,6 +80,10 @@ impl Connector {
                     let socket = until(expiry, Phase::Connect, UnixStream::connect(path)).await?;
                     (Stream::Unix(socket.map_err(connect_error)?), None)
                 }
+                Some(Via::Proxy(proxy)) => {
+                    let (stream, remote) = self.through(proxy, &route, clock, expiry).await?;
+                    (stream, Some(remote))
+                }
                 #[cfg(not(unix))]
                 Some(Via::Unix(_)) => {
                     return Err(Error::builder("this system has no unix-domain sockets"));
@@ -68,14 +91,14 @@ impl Connector {
             };
             let stream = match route.https {
                 false => stream,
-                true => self.secure(&host, stream, clock, expiry).await?,
+                true => self.secure(&host, stream, None, clock, expiry).await?,
             };
             Ok(Conn::new(stream, remote, &runtime::Handle::current()))
         })
     }
 
     /// Opens a TCP connection.
-    async fn dial(
+    pub(super) async fn dial(
         &self,
         host: &Host<&str>,
         port: u16,
@@ -92,12 +115,13 @@ impl Connector {
         Ok((socket, remote))
     }
 
-    /// Puts TLS on a stream.
+    /// Puts TLS on a stream; a proxy may have settings of its own.
     #[cfg(feature = "tls")]
-    async fn secure(
+    pub(super) async fn secure(
         &self,
         host: &Host<&str>,
         stream: Stream,
+        proxy: Option<&ProxyServer>,
         clock: &Clock,
         expiry: Option<Expiry>,
     ) -> Result<Stream, Error> {
@@ -107,23 +131,29 @@ impl Connector {
             (None, own) => own,
             (all, _) => all,
         };
-        let handshake = Box::pin(self.tls.handshake(host, stream));
+        let own = proxy.and_then(|proxy| proxy.tls.as_deref());
+        let handshake = Box::pin(own.unwrap_or(&self.tls).handshake(host, stream));
         let stream = until(expiry, Phase::Tls, handshake).await??;
         Ok(Stream::Tls(Box::new(stream)))
     }
 
     #[cfg(not(feature = "tls"))]
-    async fn secure(
+    pub(super) async fn secure(
         &self,
         _: &Host<&str>,
         _: Stream,
+        _: Option<&ProxyServer>,
         _: &Clock,
         _: Option<Expiry>,
     ) -> Result<Stream, Error> {
         Err(Error::builder("https needs the feature `tls`"))
     }
 
-    async fn resolve(&self, host: &Host<&str>, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    pub(super) async fn resolve(
+        &self,
+        host: &Host<&str>,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, Error> {
         let name = match host {
             Host::Ipv4(address) => return Ok(vec![SocketAddr::from((*address, port))]),
             Host::Ipv6(address) => return Ok(vec![SocketAddr::from((*address, port))]),

@@ -7,5 +7,6 @@ pub(crate) mod exchange;
 pub(crate) mod memory;
 pub(crate) mod route;
 pub(crate) mod stream;
+mod through;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

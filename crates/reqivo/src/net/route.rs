@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use url::{Host, Url};
 
 use crate::error::Error;
+use crate::proxy::ProxyServer;
 
 /// Where a connection leads, and by which way: what it takes to open it, and what the pool tells connections
 /// apart by. Made by [`Connector::route`](super::connect::Connector::route).
@@ -26,6 +27,8 @@ pub(crate) struct Route<'a> {
 pub(crate) enum Via {
     /// A Unix-domain socket.
     Unix(Arc<Path>),
+    /// A proxy.
+    Proxy(Arc<ProxyServer>),
 }
 
 /// Which settings a connection was opened with. Sessions that share a pool share connections only where these agree.
@@ -35,6 +38,16 @@ pub(crate) struct SettingsId {
     pub(crate) tls: u64,
     /// Of the network: addresses of hosts, local address and the like.
     pub(crate) network: u64,
+}
+
+impl Via {
+    /// The proxy that reads requests of this scheme instead of tunnelling them.
+    pub(crate) fn reading_proxy(&self, scheme: &str) -> Option<&ProxyServer> {
+        match self {
+            Self::Proxy(proxy) if !proxy.tunnels(scheme) => Some(proxy),
+            Self::Proxy(_) | Self::Unix(_) => None,
+        }
+    }
 }
 
 impl<'a> Route<'a> {
@@ -47,7 +60,8 @@ impl<'a> Route<'a> {
             .host_str()
             .ok_or_else(|| Error::builder("url without a host"))?;
         let https = url.scheme() == "https";
-        let tls = match https {
+        let with_proxy = matches!(via, Some(Via::Proxy(proxy)) if proxy.uses_tls_of_session());
+        let tls = match https || with_proxy {
             true => settings.tls,
             false => 0,
         };

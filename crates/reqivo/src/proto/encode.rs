@@ -85,9 +85,37 @@ pub fn request_line(
     path: &str,
     query: Option<&str>,
 ) -> Result<(), InvalidRequest> {
+    target_line(out, method, "", path, query)
+}
+
+/// Writes the request line for a proxy that reads the request: the target is a whole URL, of which `origin` is
+/// the part before the path, such as `http://example.com:8080`.
+///
+/// # Errors
+///
+/// When the target holds anything but visible ASCII.
+pub fn proxied_line(
+    out: &mut Vec<u8>,
+    method: &http::Method,
+    origin: &str,
+    path: &str,
+    query: Option<&str>,
+) -> Result<(), InvalidRequest> {
+    check_target(origin, None)?;
+    target_line(out, method, origin, path, query)
+}
+
+fn target_line(
+    out: &mut Vec<u8>,
+    method: &http::Method,
+    origin: &str,
+    path: &str,
+    query: Option<&str>,
+) -> Result<(), InvalidRequest> {
     check_target(path, query)?;
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
+    out.extend_from_slice(origin.as_bytes());
     if !path.starts_with('/') && path != "*" {
         out.push(b'/');
     }

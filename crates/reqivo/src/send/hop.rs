@@ -12,14 +12,18 @@ use crate::request::Parts;
 impl Call<'_> {
     /// One request and the head of its response.
     pub(super) async fn exchange(&mut self, parts: &Parts) -> Result<Answer, Error> {
-        let outgoing = self.outgoing(parts);
+        let connector = &self.session.connector;
+        let proxy = match parts.via {
+            Some(_) => None,
+            None => connector.proxy(&parts.url, parts.proxies.as_ref())?,
+        };
+        let outgoing = self.outgoing(parts, proxy.as_ref());
         let close_asked = outgoing.check()?;
         let now = match self.history.is_empty() {
             true => self.clock.started,
             false => Instant::now(),
         };
-        let connector = &self.session.connector;
-        let route = connector.route(&parts.url, parts.via.as_ref())?;
+        let route = connector.route(&parts.url, parts.via.as_ref().or(proxy.as_ref()))?;
         let mut lease = self
             .session
             .pool

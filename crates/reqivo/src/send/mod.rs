@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::net::clock::Clock;
 use crate::net::exchange::Exchange;
+use crate::net::route::Via;
 use crate::outgoing::Outgoing;
 use crate::pool::Lease;
 use crate::proto::{Head, Limits};
@@ -84,13 +85,14 @@ impl Call<'_> {
         parts.limits.as_deref().unwrap_or(&self.session.limits)
     }
 
-    fn outgoing<'b>(&self, parts: &'b Parts) -> Outgoing<'b>
+    fn outgoing<'b>(&self, parts: &'b Parts, proxy: Option<&'b Via>) -> Outgoing<'b>
     where
         Self: 'b,
     {
         Outgoing {
             session: self.session_headers.then_some(&self.session.headers),
             parts,
+            proxy: proxy.and_then(|via| via.reading_proxy(parts.url.scheme())),
         }
     }
 
