@@ -27,6 +27,8 @@ use crate::proto::encode::{check_name, check_value};
 pub struct Headers {
     store: Store,
     fields: Vec<Field>,
+    /// One bit for each length of a name that was ever added: most lookups are for fields that are not there.
+    lengths: u32,
 }
 
 #[derive(Clone)]
@@ -102,9 +104,7 @@ impl Headers {
 
     /// Returns the values of all fields with this name, in order of arrival.
     pub fn get_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.raw()
-            .filter(move |(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        self.values(name.as_bytes())
     }
 
     /// Returns whether a field with this name is there.
@@ -191,6 +191,9 @@ impl Headers {
 
     /// Removes all fields of this name and returns how many there were.
     pub fn remove(&mut self, name: &str) -> usize {
+        if !self.may_have(name.len()) {
+            return 0;
+        }
         let before = self.fields.len();
         let bytes = match &self.store {
             Store::Shared(bytes) => bytes,
@@ -210,20 +213,47 @@ impl Headers {
     }
 
     pub(crate) fn has(&self, name: &[u8]) -> bool {
-        self.raw()
-            .any(|(field, _)| field.eq_ignore_ascii_case(name))
+        self.values(name).next().is_some()
     }
 
-    /// Creates the fields of a received block, to be filled with `push_range`.
-    pub(crate) fn received(block: Bytes, count: usize) -> Self {
+    /// The values of all fields with this name.
+    pub(crate) fn values<'a>(&'a self, name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
+        let bytes = self.bytes();
+        let fields = match self.may_have(name.len()) {
+            true => &*self.fields,
+            false => &[],
+        };
+        fields
+            .iter()
+            .filter(move |field| {
+                field.name.length as usize == name.len()
+                    && field.name.of(bytes).eq_ignore_ascii_case(name)
+            })
+            .map(move |field| field.value.of(bytes))
+    }
+
+    /// Whether there may be a name of this length.
+    fn may_have(&self, length: usize) -> bool {
+        self.lengths & (1 << (length % 32)) != 0
+    }
+
+    /// Creates the fields of a block that was received, to be filled with `push_range` and put `in_block`.
+    pub(crate) fn received(count: usize) -> Self {
         Self {
-            store: Store::Shared(block),
             fields: Vec::with_capacity(count),
+            ..Self::default()
         }
+    }
+
+    /// Says which block the ranges are of.
+    pub(crate) fn in_block(mut self, block: Bytes) -> Self {
+        self.store = Store::Shared(block);
+        self
     }
 
     /// Adds a field that stands in the shared block; the parser checked it.
     pub(crate) fn push_range(&mut self, name: usize, name_len: usize, value: usize, len: usize) {
+        self.lengths |= 1 << (name_len % 32);
         self.fields.push(Field {
             name: Range::new(name, name_len),
             value: Range::new(value, len),
@@ -275,6 +305,7 @@ impl Headers {
         let start = bytes.len();
         bytes.extend_from_slice(name.as_bytes());
         bytes.extend_from_slice(value);
+        self.lengths |= 1 << (name.len() % 32);
         self.fields.push(Field {
             name: Range::new(start, name.len()),
             value: Range::new(start + name.len(), value.len()),

@@ -33,20 +33,17 @@ impl Framing {
         let mut codings = Codings::default();
         let mut close = false;
         let mut keep_alive = false;
-        for (name, value) in head.headers.raw() {
-            match name.len() {
-                10 if name.eq_ignore_ascii_case(b"connection") => {
-                    for token in list(value) {
-                        close |= token.eq_ignore_ascii_case(b"close");
-                        keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
-                    }
-                }
-                14 if name.eq_ignore_ascii_case(b"content-length") => {
-                    lengths(value, &mut content_length);
-                }
-                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => codings.add(value),
-                _ => {}
+        for value in head.headers.values(b"connection") {
+            for token in list(value) {
+                close |= token.eq_ignore_ascii_case(b"close");
+                keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
             }
+        }
+        for value in head.headers.values(b"content-length") {
+            lengths(value, &mut content_length);
+        }
+        for value in head.headers.values(b"transfer-encoding") {
+            codings.add(value);
         }
         let mut persistent = !close && (!head.is_http_10() || keep_alive);
         let status = head.status();

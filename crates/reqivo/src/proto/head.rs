@@ -230,6 +230,11 @@ impl Scanner {
         &mut self,
         input: &mut BytesMut,
     ) -> Result<Option<(Head, usize)>, ProtocolError> {
+        if self.scanned == 0
+            && let Some(found) = self.take_plain_head(input)
+        {
+            return Ok(Some(found));
+        }
         let Some(length) = self.scan(input)? else {
             return Ok(None);
         };
@@ -248,6 +253,41 @@ impl Scanner {
             },
             length,
         )))
+    }
+
+    /// Takes a head that is here whole and has nothing remarkable about it, in one go.
+    ///
+    /// Whatever it leaves alone, because more has to arrive, be told from an error or be tolerated, goes the long way
+    /// through [`scan`](Self::scan); what it takes, that way would take just the same.
+    fn take_plain_head(&self, input: &mut BytesMut) -> Option<(Head, usize)> {
+        let line_feed = memchr::memchr(b'\n', input)?;
+        let line = input[..line_feed].strip_suffix(b"\r")?;
+        let (status, minor) = parse_status_line(line).ok()?;
+        let line_end = line.len();
+        let start = line_feed + 1;
+        let mut fields = [httparse::EMPTY_HEADER; PLAIN_FIELDS];
+        let Ok(httparse::Status::Complete((used, parsed))) =
+            httparse::parse_headers(&input[start..], &mut fields)
+        else {
+            return None;
+        };
+        let length = start + used;
+        if length > self.max_line.min(self.max_bytes) || parsed.len() > self.max_fields {
+            return None;
+        }
+        let headers = fields_of(input, parsed);
+        let block = input.split_to(length).freeze();
+        let line = block.slice(..line_end);
+        let headers = headers.in_block(block);
+        Some((
+            Head {
+                status,
+                minor,
+                line,
+                headers,
+            },
+            length,
+        ))
     }
 
     /// Takes a complete trailer section off the front of the input.
@@ -332,25 +372,14 @@ fn unfold(input: &mut [u8], line_start: usize) {
 
 /// Parses field lines from `start` of a block that ends with an empty line.
 fn parse_fields(block: &Bytes, start: usize, count: usize) -> Result<Headers, ProtocolError> {
-    let mut headers = Headers::received(block.clone(), count);
     if count == 0 {
-        return Ok(headers);
+        return Ok(Headers::default().in_block(block.clone()));
     }
-    let mut fields: SmallVec<[httparse::Header<'_>; 24]> = SmallVec::new();
+    let mut fields: SmallVec<[httparse::Header<'_>; PLAIN_FIELDS]> = SmallVec::new();
     fields.resize(count, httparse::EMPTY_HEADER);
     match httparse::parse_headers(&block[start..], &mut fields) {
         Ok(httparse::Status::Complete((used, parsed))) if start + used == block.len() => {
-            let base = block.as_ptr() as usize;
-            for field in parsed {
-                let name = field.name.as_ptr() as usize - base;
-                // An empty value may point anywhere.
-                let value = match field.value {
-                    [] => name,
-                    value => value.as_ptr() as usize - base,
-                };
-                headers.push_range(name, field.name.len(), value, field.value.len());
-            }
-            Ok(headers)
+            Ok(fields_of(block, parsed).in_block(block.clone()))
         }
         Ok(_) => Err(Violation::FieldName.into()),
         Err(httparse::Error::HeaderValue | httparse::Error::NewLine) => {
@@ -359,6 +388,25 @@ fn parse_fields(block: &Bytes, start: usize, count: usize) -> Result<Headers, Pr
         Err(_) => Err(Violation::FieldName.into()),
     }
 }
+
+/// Where in the block the parsed fields are.
+fn fields_of(block: &[u8], parsed: &[httparse::Header<'_>]) -> Headers {
+    let base = block.as_ptr() as usize;
+    let mut headers = Headers::received(parsed.len());
+    for field in parsed {
+        let name = field.name.as_ptr() as usize - base;
+        // An empty value may point anywhere.
+        let value = match field.value {
+            [] => name,
+            value => value.as_ptr() as usize - base,
+        };
+        headers.push_range(name, field.name.len(), value, field.value.len());
+    }
+    headers
+}
+
+/// Fields that a head may have to be taken in one go.
+const PLAIN_FIELDS: usize = 24;
 
 /// Empty lines that may precede a status line.
 const MAX_BLANK_LINES: u8 = 2;
