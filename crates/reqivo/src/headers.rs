@@ -284,6 +284,20 @@ impl Headers {
         }
     }
 
+    /// The fields as they may be shown: without the values that are secret.
+    pub(crate) fn redacted(&self) -> Self {
+        let bytes = self.bytes();
+        let mut shown = Self::new();
+        for field in &self.fields {
+            let name = name_of(field, bytes);
+            match is_secret(field, name) {
+                true => shown.push(name, HIDDEN.as_bytes(), field.sensitive),
+                false => shown.push(name, field.value.of(bytes), false),
+            }
+        }
+        shown
+    }
+
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
         let bytes = match &self.store {
             Store::Shared(bytes) => bytes,
@@ -364,6 +378,15 @@ impl Default for Store {
     }
 }
 
+/// Whether the value of a field is never shown.
+fn is_secret(field: &Field, name: &str) -> bool {
+    field.sensitive
+        || SECRET_IN_REQUESTS
+            .iter()
+            .any(|secret| secret.eq_ignore_ascii_case(name))
+        || name.eq_ignore_ascii_case("set-cookie")
+}
+
 fn name_of<'a>(field: &Field, bytes: &'a [u8]) -> &'a str {
     // Names are tokens, hence ASCII.
     std::str::from_utf8(field.name.of(bytes)).unwrap_or_default()
@@ -383,15 +406,9 @@ impl fmt::Debug for Headers {
         let mut map = f.debug_map();
         for field in &self.fields {
             let name = name_of(field, bytes);
-            let secret = field.sensitive
-                || SECRET_IN_REQUESTS
-                    .iter()
-                    .any(|secret| secret.eq_ignore_ascii_case(name))
-                || name.eq_ignore_ascii_case("set-cookie");
-            let value = if secret {
-                Cow::Borrowed("(hidden)")
-            } else {
-                text(field.value.of(bytes))
+            let value = match is_secret(field, name) {
+                true => Cow::Borrowed(HIDDEN),
+                false => text(field.value.of(bytes)),
             };
             map.entry(&name, &value);
         }
@@ -433,6 +450,9 @@ impl From<&Headers> for http::HeaderMap {
         map
     }
 }
+
+/// What stands for a value that is not shown.
+pub(crate) const HIDDEN: &str = "(hidden)";
 
 /// Request fields that must not reach another origin.
 const SECRET_IN_REQUESTS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::net::clock::Clock;
 use crate::net::exchange::Exchange;
 use crate::pool::Lease;
 use crate::proto::{Event, LimitKind, Limits, ProtocolError};
+use crate::stats::Counters;
 
 /// The body of a response.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub(crate) struct Live {
     plain_bytes: u64,
     limits: Limits,
     pub(crate) trailers: Option<Headers>,
+    counters: Option<Arc<Counters>>,
 }
 
 impl Live {
@@ -58,7 +61,14 @@ impl Live {
             plain_bytes: 0,
             limits,
             trailers: None,
+            counters: None,
         }
+    }
+
+    /// Counts its errors.
+    pub(crate) fn counted(mut self, counters: &Arc<Counters>) -> Self {
+        self.counters = Some(Arc::clone(counters));
+        self
     }
 
     /// The next piece of the decoded body, or `None` at its end.
@@ -176,12 +186,21 @@ impl Live {
                 .conn()
                 .is_some_and(|conn| self.exchange.is_reusable(conn));
             lease.end(reusable, Instant::now());
+            if let Some(watch) = &self.clock.watch {
+                watch.body_ended();
+            }
         }
     }
 
     /// Closes the connection after an error.
-    pub(crate) fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self, error: &Error) {
         self.lease = None;
+        if let Some(counters) = &self.counters {
+            counters.error(error.kind());
+        }
+        if let Some(watch) = &self.clock.watch {
+            watch.failed(error);
+        }
     }
 
     /// Reads and forgets what is left, if that is little, so that the connection can be used again.

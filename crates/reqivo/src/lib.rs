@@ -52,6 +52,7 @@
 
 mod content;
 mod error;
+pub mod events;
 mod headers;
 mod incoming;
 #[cfg(feature = "json")]
@@ -68,6 +69,7 @@ mod request;
 mod response;
 mod send;
 mod session;
+mod stats;
 mod timeouts;
 mod url_text;
 
@@ -87,6 +89,7 @@ pub use redirect::RedirectPolicy;
 pub use request::RequestBuilder;
 pub use response::{Hop, Response};
 pub use session::{Session, SessionBuilder};
+pub use stats::{ErrorCounts, SessionStats};
 pub use timeouts::Timeouts;
 pub use url::Url;
 pub use url_text::IntoUrl;

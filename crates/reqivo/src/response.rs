@@ -383,10 +383,11 @@ impl Response {
     }
 
     fn failed(&mut self, error: Error) -> Error {
+        let error = self.0.about(error);
         if let Incoming::Live(mut live) = std::mem::replace(&mut self.0.body, Incoming::Failed) {
-            live.abandon();
+            live.abandon(&error);
         }
-        self.0.about(error)
+        error
     }
 
     fn lost(&self) -> Error {

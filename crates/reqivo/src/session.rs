@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::error::Error;
+use crate::events::{Event, Listener};
 use crate::headers::Headers;
 use crate::middleware::{Link, Middleware};
 use crate::net::connect::Connector;
@@ -18,6 +19,7 @@ use crate::proxy::{Environment, Proxies, Proxy};
 use crate::redirect::RedirectPolicy;
 use crate::request::RequestBuilder;
 use crate::response::Response;
+use crate::stats::{Counters, SessionStats};
 use crate::timeouts::Timeouts;
 use crate::url_text::{IntoUrl, Resolver};
 
@@ -50,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) connector: Connector,
     /// Outermost first; the last may stand in for the network.
     pub(crate) middleware: Box<[Link]>,
+    pub(crate) listeners: Arc<[Listener]>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 #[bifrons::dual(blocking = crate::blocking::Session)]
@@ -161,6 +165,12 @@ impl Session {
     pub fn pool_stats(&self) -> PoolStats {
         self.0.pool.stats()
     }
+
+    /// Returns what the session did so far: calls, responses, errors by kind, and its pool.
+    #[must_use]
+    pub fn stats(&self) -> SessionStats {
+        self.0.counters.snapshot(self.0.pool.stats())
+    }
 }
 
 impl Default for Session {
@@ -198,6 +208,7 @@ pub struct SessionBuilder {
     proxies: Vec<Proxies>,
     environment: Environment,
     proxy_loopback: bool,
+    listeners: Vec<Listener>,
     error: Option<Error>,
 }
 
@@ -374,6 +385,28 @@ impl SessionBuilder {
         })
     }
 
+    /// Calls this with everything that [happens](crate::events) during a call. Values of header fields that
+    /// carry secrets are hidden.
+    ///
+    /// It runs while the call does, so it must be quick and must not block.
+    pub fn on_event(self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.change(|this| {
+            this.listeners.push(Listener::new(listener, false));
+            Ok(())
+        })
+    }
+
+    /// As [`on_event`](Self::on_event), but with the secrets in header fields: for debugging.
+    pub fn on_event_with_secrets(
+        self,
+        listener: impl Fn(&Event<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.change(|this| {
+            this.listeners.push(Listener::new(listener, true));
+            Ok(())
+        })
+    }
+
     /// Builds the session. No connection is opened yet.
     ///
     /// # Errors
@@ -409,6 +442,8 @@ impl SessionBuilder {
             pool: Pool::new(self.pool),
             connector: self.connector,
             middleware: self.middleware.into(),
+            listeners: self.listeners.into(),
+            counters: Arc::default(),
         }))
     }
 }

@@ -41,6 +41,28 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every kind there is today.
+    pub const ALL: &'static [Self] = &[
+        Self::Builder,
+        Self::Dns,
+        Self::Connect,
+        Self::Proxy,
+        Self::Tls,
+        Self::Network,
+        Self::Timeout,
+        Self::Protocol,
+        Self::Limit,
+        Self::IncompleteBody,
+        Self::Decode,
+        Self::Json,
+        Self::Body,
+        Self::Status,
+        Self::Redirect,
+        Self::Custom,
+        Self::Cancelled,
+        Self::Blocking,
+    ];
+
     /// Returns the name of the kind in lower case, such as `timeout`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

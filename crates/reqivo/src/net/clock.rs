@@ -1,8 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::error::{Error, Phase, TimeLimit};
+use crate::events::Watch;
 use crate::timeouts::Timeouts;
 
 /// The time limits of one call while it runs.
@@ -15,6 +17,8 @@ pub(crate) struct Clock {
     limits: Timeouts,
     /// When the current wait ends, by which limit.
     wait: Wait,
+    /// Who is told what happens.
+    pub(crate) watch: Option<Arc<Watch>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +61,7 @@ impl Clock {
             total,
             limits,
             wait: Wait::Unset,
+            watch: None,
         }
     }
 

@@ -33,6 +33,14 @@ pub(crate) struct Conn {
     /// The idle time that the server announced.
     pub(crate) keep_alive: Option<std::time::Duration>,
     pub(crate) exchanges: u64,
+    pub(crate) traffic: Traffic,
+}
+
+/// Bytes that went over a connection and were not counted yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
 }
 
 /// A timer that stays registered between requests: moving it further is far cheaper than a new one.
@@ -62,6 +70,7 @@ impl Conn {
             expires: None,
             keep_alive: None,
             exchanges: 0,
+            traffic: Traffic::default(),
         }
     }
 
@@ -116,6 +125,7 @@ impl Conn {
         if count == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
+        self.traffic.sent += count as u64;
         let of_head = count.min(head.len());
         self.written += of_head;
         Poll::Ready(Ok(Sent::Some {
@@ -130,6 +140,7 @@ impl Conn {
         }
         let space = self.input.capacity() - self.input.len();
         let count = ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx))?;
+        self.traffic.received += count as u64;
         if count == space {
             self.read_size = (self.read_size * 2).min(MAX_READ);
         }
@@ -144,7 +155,9 @@ impl Conn {
         limit: usize,
     ) -> Poll<io::Result<usize>> {
         let mut buffer = buffer.limit(limit);
-        pin!(self.stream.read_buf(&mut buffer)).poll(cx)
+        let count = ready!(pin!(self.stream.read_buf(&mut buffer)).poll(cx))?;
+        self.traffic.received += count as u64;
+        Poll::Ready(Ok(count))
     }
 
     /// Reads what is there without a task to wake; for cleaning up.

@@ -72,13 +72,17 @@ impl Connector {
             let host = route.host();
             let (stream, remote) = match route.via {
                 None => {
-                    let (socket, remote) = self.dial(&host, route.port, expiry).await?;
+                    let (socket, remote) = self.dial(&host, route.port, clock, expiry).await?;
                     (Stream::Tcp(socket), Some(remote))
                 }
                 #[cfg(unix)]
                 Some(Via::Unix(path)) => {
                     let socket = until(expiry, Phase::Connect, UnixStream::connect(path)).await?;
-                    (Stream::Unix(socket.map_err(connect_error)?), None)
+                    let socket = socket.map_err(connect_error)?;
+                    if let Some(watch) = &clock.watch {
+                        watch.connected(None);
+                    }
+                    (Stream::Unix(socket), None)
                 }
                 Some(Via::Proxy(proxy)) => {
                     let (stream, remote) = self.through(proxy, &route, clock, expiry).await?;
@@ -102,9 +106,13 @@ impl Connector {
         &self,
         host: &Host<&str>,
         port: u16,
+        clock: &Clock,
         expiry: Option<Expiry>,
     ) -> Result<(TcpStream, SocketAddr), Error> {
         let addresses = until(expiry, Phase::Resolve, self.resolve(host, port)).await??;
+        if let (Some(watch), Host::Domain(name)) = (&clock.watch, host) {
+            watch.resolved(name, &addresses);
+        }
         let race = Box::pin(race(addresses));
         let socket = until(expiry, Phase::Connect, race)
             .await?
@@ -112,6 +120,9 @@ impl Connector {
         socket.set_nodelay(true).map_err(connect_error)?;
         let remote = socket.peer_addr().map_err(connect_error)?;
         tracing::debug!(%remote, "connected");
+        if let Some(watch) = &clock.watch {
+            watch.connected(Some(remote));
+        }
         Ok((socket, remote))
     }
 
@@ -134,6 +145,9 @@ impl Connector {
         let own = proxy.and_then(|proxy| proxy.tls.as_deref());
         let handshake = Box::pin(own.unwrap_or(&self.tls).handshake(host, stream));
         let stream = until(expiry, Phase::Tls, handshake).await??;
+        if let Some(watch) = &clock.watch {
+            watch.secured();
+        }
         Ok(Stream::Tls(Box::new(stream)))
     }
 
@@ -166,12 +180,12 @@ impl Connector {
                 .collect(),
             None => tokio::net::lookup_host((name, port))
                 .await
-                .map_err(|error| Error::new(ErrorKind::Connect, Phase::Resolve).with_source(error))?
+                .map_err(|error| Error::new(ErrorKind::Dns, Phase::Resolve).with_source(error))?
                 .collect(),
         };
         if found.is_empty() {
             return Err(
-                Error::new(ErrorKind::Connect, Phase::Resolve).with_message("host has no address")
+                Error::new(ErrorKind::Dns, Phase::Resolve).with_message("host has no address")
             );
         }
         Ok(in_turns(found))

@@ -108,7 +108,7 @@ impl Exchange {
                     }
                     Poll::Ready(Ok(Sent::All)) => {
                         self.sending = Sending::Done;
-                        clock.progress();
+                        clock.request_sent();
                     }
                     Poll::Ready(Err(error)) => self.sending = Sending::Broken(Some(error)),
                     Poll::Pending => {}
@@ -120,7 +120,7 @@ impl Exchange {
                     return Poll::Ready(Err(self.ended(finished.err())));
                 }
                 Poll::Ready(Ok(_)) => {
-                    clock.progress();
+                    clock.received();
                     match self.decode_head(conn) {
                         Ok(None) => continue,
                         Ok(Some(head)) => {

@@ -119,10 +119,6 @@ impl AsyncWrite for Stream {
         }
     }
 
-    #[cfg_attr(
-        not(feature = "tls"),
-        expect(unused_variables, reason = "only TLS flushes")
-    )]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             // A socket has nothing to flush.

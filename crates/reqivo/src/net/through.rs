@@ -32,6 +32,9 @@ impl Connector {
             let ends = expiry.map(|expiry| expiry.at);
             let tunnel = proxy.open_tunnel(&mut stream, to, ends);
             until(expiry, Phase::Proxy, tunnel).await??;
+            if let Some(watch) = &clock.watch {
+                watch.tunnelled();
+            }
             return Ok((stream, remote));
         }
         let mut addresses = match (proxy.scheme, &host) {
@@ -52,6 +55,9 @@ impl Connector {
             match (opened, addresses.next()) {
                 (Ok(()), _) => {
                     tracing::debug!(%proxy, "connected through the proxy");
+                    if let Some(watch) = &clock.watch {
+                        watch.tunnelled();
+                    }
                     return Ok((stream, remote));
                 }
                 // A connection to the proxy serves one attempt.
@@ -81,7 +87,10 @@ impl Connector {
             Host::Ipv4(address) => Host::Ipv4(*address),
             Host::Ipv6(address) => Host::Ipv6(*address),
         };
-        let (socket, remote) = self.dial(&host, proxy.port, expiry).await.map_err(failed)?;
+        let (socket, remote) = self
+            .dial(&host, proxy.port, clock, expiry)
+            .await
+            .map_err(failed)?;
         let stream = Stream::Tcp(socket);
         let stream = match proxy.scheme {
             Scheme::Https => self

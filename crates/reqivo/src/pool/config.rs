@@ -110,4 +110,8 @@ pub struct PoolStats {
     pub closed_surplus: u64,
     /// Closed after their request: it failed, was cancelled, or the connection was not persistent.
     pub closed_after_use: u64,
+    /// Bytes written to connections that are not in use right now. With TLS, those inside of it.
+    pub bytes_sent: u64,
+    /// Bytes read from connections that are not in use right now. With TLS, those inside of it.
+    pub bytes_received: u64,
 }

@@ -88,9 +88,12 @@ impl Lease {
 
     /// The connection failed: closes it and keeps the slot for a fresh one.
     pub(crate) fn close_failed(&mut self) {
-        if let Some(conn) = self.conn.take() {
+        if let Some(mut conn) = self.conn.take() {
+            let mut state = self.pool.lock();
+            state.count(&mut conn);
+            state.stats.closed_dead += 1;
+            drop(state);
             drop(conn);
-            self.pool.lock().stats.closed_dead += 1;
         }
         self.at_rest = false;
     }
@@ -103,10 +106,13 @@ impl Drop for Lease {
         }
         let mut conn = self.conn.take();
         if !self.at_rest
-            && let Some(conn) = conn.take()
+            && let Some(mut conn) = conn.take()
         {
+            let mut state = self.pool.lock();
+            state.count(&mut conn);
+            state.stats.closed_after_use += 1;
+            drop(state);
             drop(conn);
-            self.pool.lock().stats.closed_after_use += 1;
         }
         self.pool.take_back(self.origin, conn);
     }

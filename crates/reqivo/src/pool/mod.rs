@@ -166,6 +166,9 @@ impl Pool {
         loop {
             let mut closed = Vec::new();
             let mut state = self.lock();
+            if let Some(conn) = &mut conn {
+                state.count(conn);
+            }
             let Some((to, waiter)) = state.next_waiter(origin, &self.config) else {
                 let mut start_reaping = false;
                 match conn {

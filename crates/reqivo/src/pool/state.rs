@@ -158,6 +158,13 @@ impl State {
         done
     }
 
+    /// Counts what went over a connection.
+    pub(super) fn count(&mut self, conn: &mut Conn) {
+        let traffic = std::mem::take(&mut conn.traffic);
+        self.stats.bytes_sent += traffic.sent;
+        self.stats.bytes_received += traffic.received;
+    }
+
     /// Keeps a connection that came back.
     pub(super) fn store(
         &mut self,

@@ -54,7 +54,7 @@ impl<'s> Call<'s> {
     }
 
     /// Every field that will be sent but `Host` and those that frame the body, in their order.
-    fn merged(&self, parts: &Parts) -> Headers {
+    pub(super) fn merged(&self, parts: &Parts) -> Headers {
         let left_out = |name: &str| parts.without.iter().any(|it| it.eq_ignore_ascii_case(name));
         let mut merged = Headers::new();
         let default = |merged: &mut Headers, name: &str, value: &str| {

@@ -23,6 +23,7 @@ impl Call<'_> {
         let limits = self.limits(&parts).clone();
         let now = Instant::now();
         let elapsed = now - self.clock.started;
+        self.session.counters.response(head.status());
         let Some(conn) = lease.conn() else {
             return Err(crate::incoming::lost());
         };
@@ -62,11 +63,15 @@ impl Call<'_> {
                 );
                 let reusable = ended && exchange.is_reusable(conn);
                 lease.end(reusable, now);
+                if let Some(watch) = &self.clock.watch {
+                    watch.body_ended();
+                }
                 Incoming::Whole(body)
             }
-            None => Incoming::Live(Box::new(Live::new(
-                lease, exchange, self.clock, content, limits,
-            ))),
+            None => {
+                let live = Live::new(lease, exchange, self.clock, content, limits);
+                Incoming::Live(Box::new(live.counted(&self.session.counters)))
+            }
         };
         Ok(Response(Box::new(Inner {
             head,

@@ -1,6 +1,6 @@
 use url::Url;
 
-use super::{Answer, Call};
+use super::{Answer, Call, status_of};
 use crate::error::{Error, RedirectProblem};
 use crate::incoming::Live;
 use crate::redirect;
@@ -55,7 +55,11 @@ impl Call<'_> {
             redirect::drop_body_fields(&mut parts.headers);
         }
         policy.clean(&mut parts.headers, &from, &parts.url);
-        let status = http::StatusCode::from_u16(head.status()).unwrap_or_default();
+        let status = status_of(&head);
+        self.session.counters.redirect();
+        if let Some(watch) = &self.clock.watch {
+            watch.redirected(status, &parts.url);
+        }
         self.history.push(Hop {
             head,
             method: before,

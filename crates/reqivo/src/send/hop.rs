@@ -4,7 +4,7 @@ use std::task::{Context, Waker};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Answer, Call, is_idempotent};
+use super::{Answer, Call, is_idempotent, status_of};
 use crate::error::Error;
 use crate::net::exchange::{Exchange, Failure};
 use crate::request::Parts;
@@ -23,6 +23,10 @@ impl Call<'_> {
             true => self.clock.started,
             false => Instant::now(),
         };
+        if let Some(watch) = &self.clock.watch {
+            let redirects = self.history.len();
+            watch.begin(&parts.method, &parts.url, self.merged(parts), redirects);
+        }
         let route = connector.route(&parts.url, parts.via.as_ref().or(proxy.as_ref()))?;
         let mut lease = self
             .session
@@ -39,6 +43,9 @@ impl Call<'_> {
                     break;
                 }
                 lease.replace_dead(self.runtime, now);
+            }
+            if let Some(watch) = &self.clock.watch {
+                watch.acquired(reused);
             }
             if !reused {
                 let connected = connector.connect(route, &self.clock).await;
@@ -69,6 +76,9 @@ impl Call<'_> {
             let head = poll_fn(|cx| exchange.poll_head(conn, clock, cx)).await;
             match head {
                 Ok(head) => {
+                    if let Some(watch) = &self.clock.watch {
+                        watch.answered(status_of(&head), &head.headers);
+                    }
                     return Ok(Answer {
                         head,
                         lease,
@@ -82,6 +92,11 @@ impl Call<'_> {
                     }
                     // The server closed the kept connection before it saw the request.
                     tracing::debug!(error = %failure.error, "repeating on a fresh connection");
+                    tracing::Span::current().record("attempts", 2);
+                    self.session.counters.repeat();
+                    if let Some(watch) = &self.clock.watch {
+                        watch.repeated(&failure.error);
+                    }
                     may_repeat = false;
                     self.clock.progress();
                     lease.close_failed();

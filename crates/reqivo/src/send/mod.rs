@@ -5,10 +5,13 @@ mod finish;
 mod follow;
 mod hop;
 
+use http::StatusCode;
 use tokio::runtime::{self, Handle};
 use tokio::time::Instant;
+use tracing::{Instrument, Span, field};
 
 use crate::error::Error;
+use crate::events::Watch;
 use crate::net::clock::Clock;
 use crate::net::exchange::Exchange;
 use crate::net::route::Via;
@@ -20,8 +23,42 @@ use crate::response::{Hop, Response};
 use crate::session::{self, Session};
 
 /// Sends a request, follows redirects, and returns when the head of the final response is there.
-pub(crate) async fn send(session: &Session, mut parts: Box<Parts>) -> Result<Response, Error> {
+pub(crate) async fn send(session: &Session, parts: Box<Parts>) -> Result<Response, Error> {
     let session = &*session.0;
+    if let Some(span) = span(&parts) {
+        // Boxed: it would make every request's future larger.
+        return Box::pin(traced(session, parts, span)).await;
+    }
+    call(session, parts).await
+}
+
+/// The span of a call, if anybody looks at it.
+fn span(parts: &Parts) -> Option<Span> {
+    let span = tracing::debug_span!(
+        "request",
+        method = parts.method.as_str(),
+        host = parts.url.host_str(),
+        status = field::Empty,
+        attempts = field::Empty,
+        error = field::Empty,
+    );
+    (!span.is_disabled()).then_some(span)
+}
+
+async fn traced(
+    session: &session::Inner,
+    parts: Box<Parts>,
+    span: Span,
+) -> Result<Response, Error> {
+    let outcome = call(session, parts).instrument(span.clone()).await;
+    match &outcome {
+        Ok(response) => span.record("status", response.status().as_u16()),
+        Err(error) => span.record("error", error.kind().as_str()),
+    };
+    outcome
+}
+
+async fn call(session: &session::Inner, mut parts: Box<Parts>) -> Result<Response, Error> {
     let Ok(handle) = Handle::try_current() else {
         return Err(Error::builder(
             "called outside a tokio runtime; use the blocking face or enter a runtime",
@@ -42,6 +79,12 @@ pub(crate) async fn send(session: &Session, mut parts: Box<Parts>) -> Result<Res
         session_headers: true,
         history: Vec::new(),
     };
+    let number = session.counters.call();
+    if !session.listeners.is_empty() {
+        let (method, url) = (&parts.method, &parts.url);
+        let watch = Watch::new(&session.listeners, number, now, method, url);
+        call.clock.watch = Some(watch);
+    }
     loop {
         let answer = match session.middleware.is_empty() {
             true => call.exchange(&parts).await,
@@ -101,8 +144,18 @@ impl Call<'_> {
         let error = error.with_request(&parts.method, &parts.url);
         // What was redirected was received.
         let sent = error.may_have_been_processed() || !self.history.is_empty();
-        error.with_sent(sent).with_idempotent(self.idempotent)
+        let error = error.with_sent(sent).with_idempotent(self.idempotent);
+        self.session.counters.error(error.kind());
+        if let Some(watch) = &self.clock.watch {
+            watch.failed(&error);
+        }
+        error
     }
+}
+
+fn status_of(head: &Head) -> StatusCode {
+    // The parser lets 100 to 999 pass, which is what the type holds.
+    StatusCode::from_u16(head.status()).unwrap_or_default()
 }
 
 /// Whether this request may be sent twice.
