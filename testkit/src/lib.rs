@@ -31,6 +31,7 @@
 //! | an answer before the body is read | [`ServerBuilder::on_head`] |
 //! | plain bytes in and out | [`Server::raw`] |
 //! | TLS, good or bad | [`ServerBuilder::tls`] with an [`Identity`] from an [`Authority`] |
+//! | a proxy between client and server | [`Proxy::http`], [`Proxy::socks`] |
 //! | an address that refuses, or that never completes a connect | [`refused_addr`], [`Blackhole`] |
 //!
 //! # Panics are the way this crate reports
@@ -46,17 +47,20 @@ mod connection;
 mod gate;
 mod net;
 pub mod process;
+mod proxy;
 mod reply;
 mod request;
 mod server;
 mod state;
 mod tls;
+mod tunnel;
 mod watchdog;
 mod wire;
 
 pub use action::{Action, Run, Script};
 pub use gate::Gate;
 pub use net::{Blackhole, refused_addr};
+pub use proxy::{Proxy, ProxyBuilder, Visit};
 pub use reply::Reply;
 pub use request::Request;
 pub use server::{Server, ServerBuilder};

@@ -24,7 +24,7 @@ pub struct Wire {
     shared: Arc<Shared>,
 }
 
-enum Stream {
+pub(crate) enum Stream {
     Plain(Socket),
     Tls(Box<StreamOwned<ServerConnection, Socket>>),
     Gone,
@@ -194,6 +194,16 @@ impl Wire {
         }
     }
 
+    pub(crate) fn take_buffered(&mut self) -> Vec<u8> {
+        let taken = self.buffered().to_vec();
+        self.consume(taken.len());
+        taken
+    }
+
+    pub(crate) fn take_stream(&mut self) -> Stream {
+        std::mem::replace(&mut self.stream, Stream::Gone)
+    }
+
     /// Reads once into the buffer; 0 means that the client has closed.
     pub(crate) fn fill(&mut self) -> io::Result<usize> {
         if self.start > 0 {
@@ -283,7 +293,7 @@ impl Write for Stream {
 }
 
 /// A socket that the server can shut down from outside while its thread reads.
-struct Socket(Arc<TcpStream>);
+pub(crate) struct Socket(pub(crate) Arc<TcpStream>);
 
 impl Read for Socket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
