@@ -1,4 +1,6 @@
-use std::sync::OnceLock;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, RwLock};
 
 use url::Url;
 
@@ -56,17 +58,22 @@ mod sealed {
 /// Turns text into URLs.
 ///
 /// Most of the work of parsing a URL goes into its host, and most sessions talk to one. So the first origin is
-/// remembered as it was spelled, and a URL that starts the same is only parsed from its path on.
-#[derive(Debug, Default)]
+/// remembered as it was spelled, and a URL that starts the same is only parsed from its path on. And a program that
+/// polls, or posts to one address, names the same URL again and again: one that came twice in a row is remembered
+/// whole, until another one does.
+#[derive(Default)]
 #[expect(unnameable_types, reason = "only this crate calls `IntoUrl::into_url`")]
 pub struct Resolver {
     base: Option<Url>,
-    first: OnceLock<Origin>,
+    first: OnceLock<Named>,
+    /// Never waited for: who cannot have it parses.
+    repeated: RwLock<Option<Named>>,
+    /// The fingerprint of the last URL, if it was parsed.
+    last: AtomicU64,
 }
 
-#[derive(Debug)]
-struct Origin {
-    /// Scheme and authority as they were spelled.
+/// A URL, or an origin as one, with the text it was parsed from.
+struct Named {
     text: Box<str>,
     url: Url,
 }
@@ -75,7 +82,7 @@ impl Resolver {
     pub(crate) fn new(base: Option<Url>) -> Self {
         Self {
             base,
-            first: OnceLock::new(),
+            ..Self::default()
         }
     }
 
@@ -84,6 +91,27 @@ impl Resolver {
     }
 
     fn resolve(&self, text: &str) -> Result<Url, Error> {
+        if let Ok(repeated) = self.repeated.try_read()
+            && let Some(repeated) = &*repeated
+            && *repeated.text == *text
+        {
+            self.last.store(0, Ordering::Relaxed);
+            return Ok(repeated.url.clone());
+        }
+        let url = self.parse(text)?;
+        let print = fingerprint(text);
+        if self.last.swap(print, Ordering::Relaxed) == print
+            && let Ok(mut repeated) = self.repeated.try_write()
+        {
+            *repeated = Some(Named {
+                text: text.into(),
+                url: url.clone(),
+            });
+        }
+        Ok(url)
+    }
+
+    fn parse(&self, text: &str) -> Result<Url, Error> {
         if let Some(origin) = self.first.get()
             && let Some(rest) = text.strip_prefix(&*origin.text)
             && is_plain_path(rest)
@@ -98,7 +126,7 @@ impl Resolver {
             None => Url::parse(text)?,
         };
         if self.first.get().is_none()
-            && let Some(origin) = Origin::of(text, &url)
+            && let Some(origin) = Named::origin(text, &url)
         {
             // Whoever is first, all are right.
             drop(self.first.set(origin));
@@ -107,9 +135,9 @@ impl Resolver {
     }
 }
 
-impl Origin {
+impl Named {
     /// The origin of a URL, if the text spells it plainly.
-    fn of(text: &str, url: &Url) -> Option<Self> {
+    fn origin(text: &str, url: &Url) -> Option<Self> {
         let authority = text.find("://")? + 3;
         let length = authority + text.get(authority..)?.find('/')?;
         let (origin, rest) = text.split_at_checked(length)?;
@@ -127,6 +155,24 @@ impl Origin {
             url,
         })
     }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // URLs may hold secrets.
+        f.debug_struct("Resolver").finish_non_exhaustive()
+    }
+}
+
+/// Tells texts apart, nearly always.
+fn fingerprint(text: &str) -> u64 {
+    text.as_bytes()
+        .chunks(8)
+        .fold(text.len() as u64, |print, chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            (print.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95)
+        })
 }
 
 /// Whether the host was left out, as in `http:///path`. Parsing as browsers do would take the path for the host,
@@ -171,9 +217,33 @@ mod tests {
             prop_assert_eq!(resolver.resolve(&first).ok(), parse(&first));
             for rest in rests {
                 let text = format!("{origin}{rest}");
-                prop_assert_eq!(resolver.resolve(&text).ok(), parse(&text), "{}", text);
+                for _ in 0..3 {
+                    prop_assert_eq!(resolver.resolve(&text).ok(), parse(&text), "{}", text);
+                }
             }
         }
+    }
+
+    #[test]
+    fn a_url_is_remembered_when_it_comes_twice_in_a_row() {
+        let resolver = Resolver::new(Url::parse("http://base.example/v1/").ok());
+        let remembered = || {
+            let repeated = resolver.repeated.read().unwrap();
+            repeated.as_ref().map(|named| named.text.to_string())
+        };
+        let resolve = |text: &str| resolver.resolve(text).unwrap().to_string();
+        for text in ["a", "b", "a", "b"] {
+            assert_eq!(resolve(text), format!("http://base.example/v1/{text}"));
+        }
+        assert_eq!(remembered(), None);
+        assert_eq!(resolve("b"), "http://base.example/v1/b");
+        assert_eq!(remembered().as_deref(), Some("b"));
+        for text in ["b", "a", "b", "a"] {
+            assert_eq!(resolve(text), format!("http://base.example/v1/{text}"));
+        }
+        assert_eq!(remembered().as_deref(), Some("b"));
+        assert_eq!(resolve("a"), "http://base.example/v1/a");
+        assert_eq!(remembered().as_deref(), Some("a"));
     }
 
     #[test]
