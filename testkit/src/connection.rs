@@ -2,11 +2,11 @@
 
 use std::{
     io::Write,
-    net::TcpStream,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use rustls::ServerConfig;
+use socket2::Socket;
 
 use crate::{
     Action, Reply, Request, Script, Wire,
@@ -34,7 +34,7 @@ pub(crate) struct Plan {
 }
 
 /// Serves one connection to its end.
-pub(crate) fn serve(plan: &Plan, shared: &Arc<Shared>, socket: Arc<TcpStream>, index: usize) {
+pub(crate) fn serve(plan: &Plan, shared: &Arc<Shared>, socket: Arc<Socket>, index: usize) {
     // Reports the end also when a handler panics.
     let mut report = Report {
         shared,
@@ -76,7 +76,9 @@ fn drive(plan: &Plan, shared: &Shared, wire: &mut Wire) -> End {
         if let Err(reason) = wire.start_tls(Arc::clone(config)) {
             return End::Handshake(reason);
         }
-        shared.secured(index, wire.alpn(), wire.server_name());
+        if let Some(conn) = wire.tls() {
+            shared.secured(index, conn);
+        }
     }
     if let Some(raw) = &plan.raw {
         return match raw(wire) {

@@ -3,10 +3,13 @@
 use std::{
     collections::VecDeque,
     fmt, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     thread::{Builder, JoinHandle},
 };
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::{
     ConnectionRecord, Connections, Identity, Request, Script, View, Wire,
@@ -14,11 +17,11 @@ use crate::{
     state::Shared,
 };
 
-/// A server of the test, on `127.0.0.1` with a port of its own.
+/// A server of the test, on `127.0.0.1` with a port of its own, or on a Unix-domain socket.
 ///
 /// Dropping it ends its connections, joins its threads, and panics when one of them panicked, when a request came that nothing was scripted for, or when one did not parse.
 pub struct Server {
-    addr: SocketAddr,
+    addr: SockAddr,
     scheme: &'static str,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
@@ -44,22 +47,34 @@ impl Server {
     pub fn builder() -> ServerBuilder {
         ServerBuilder {
             plan: Plan::default(),
+            unix: None,
         }
     }
 
     /// Returns the address.
+    ///
+    /// # Panics
+    ///
+    /// When the server listens on a Unix-domain socket.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.addr.as_socket().expect("a unix socket has a path")
     }
 
-    /// Returns the URL of a path, with the address as the host.
+    /// Returns the URL of a path, with the address as the host; `localhost` is the host of a Unix-domain socket.
     pub fn url(&self, path: &str) -> String {
-        format!("{}://{}{path}", self.scheme, self.addr)
+        match self.addr.as_socket() {
+            Some(addr) => format!("{}://{addr}{path}", self.scheme),
+            None => format!("{}://localhost{path}", self.scheme),
+        }
     }
 
     /// Returns the URL of a path, with `localhost` as the host.
+    ///
+    /// # Panics
+    ///
+    /// When the server listens on a Unix-domain socket.
     pub fn localhost_url(&self, path: &str) -> String {
-        format!("{}://localhost:{}{path}", self.scheme, self.addr.port())
+        format!("{}://localhost:{}{path}", self.scheme, self.addr().port())
     }
 
     /// Returns the requests so far. One whose body has not been read to the end is not among them yet.
@@ -126,7 +141,9 @@ impl Server {
         };
         self.shared.stop();
         // Wakes the acceptor, which then sees that it is over and drops the listener.
-        drop(TcpStream::connect(self.addr));
+        if let Ok(socket) = Socket::new(self.addr.domain(), Type::STREAM, None) {
+            drop(socket.connect(&self.addr));
+        }
         self.shared.join(acceptor);
         // A connection may have been accepted between the first cut and the end of the acceptor.
         self.shared.stop();
@@ -156,6 +173,7 @@ impl fmt::Debug for Server {
 /// Builds a [`Server`].
 pub struct ServerBuilder {
     plan: Plan,
+    unix: Option<PathBuf>,
 }
 
 impl ServerBuilder {
@@ -163,6 +181,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn tls(mut self, identity: Identity) -> Self {
         self.plan.tls = Some(identity.server_config());
+        self
+    }
+
+    /// Listens on a Unix-domain socket at this path, which must not exist yet. Default: `127.0.0.1` and a port of its own.
+    #[must_use]
+    pub fn unix(mut self, path: impl Into<PathBuf>) -> Self {
+        self.unix = Some(path.into());
         self
     }
 
@@ -258,8 +283,19 @@ impl ServerBuilder {
         } else {
             "http"
         };
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port can be bound");
+        let listener = match &self.unix {
+            None => {
+                let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+                Socket::from(bound.expect("a loopback port can be bound"))
+            }
+            Some(path) => {
+                let addr = SockAddr::unix(path).expect("a path that fits a socket address");
+                let socket = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+                socket.bind(&addr).expect("the path can be bound");
+                socket.listen(128).expect("listen");
+                socket
+            }
+        };
         let addr = listener
             .local_addr()
             .expect("a bound listener has an address");
@@ -287,7 +323,7 @@ impl fmt::Debug for ServerBuilder {
     }
 }
 
-fn accept(listener: &TcpListener, plan: &Arc<Plan>, shared: &Arc<Shared>) {
+fn accept(listener: &Socket, plan: &Arc<Plan>, shared: &Arc<Shared>) {
     loop {
         let socket = match listener.accept() {
             Ok((socket, _)) => socket,
@@ -299,7 +335,7 @@ fn accept(listener: &TcpListener, plan: &Arc<Plan>, shared: &Arc<Shared>) {
             return;
         }
         // A failure means that the client is gone; the first read will say so.
-        drop(socket.set_nodelay(true));
+        drop(socket.set_tcp_nodelay(true));
         let socket = Arc::new(socket);
         let index = shared.opened(&socket);
         let worker = Builder::new()

@@ -1,7 +1,7 @@
 //! What the threads of a server share with the test.
 
 use std::{
-    net::{Shutdown, TcpStream},
+    net::Shutdown,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -9,6 +9,9 @@ use std::{
     thread::JoinHandle,
     time::Instant,
 };
+
+use rustls::{HandshakeKind, ServerConnection};
+use socket2::Socket;
 
 use crate::{Gate, Request, watchdog::PATIENCE};
 
@@ -62,6 +65,12 @@ pub struct ConnectionRecord {
     pub alpn: Option<Vec<u8>>,
     /// The host name asked for by SNI.
     pub server_name: Option<String>,
+    /// The version of TLS, such as `TLSv1_3`.
+    pub tls_version: Option<String>,
+    /// Whether an earlier TLS session was resumed.
+    pub resumed: bool,
+    /// The certificate that the client showed, in DER.
+    pub client_certificate: Option<Vec<u8>>,
     /// How it ended; `None` while it is open.
     pub end: Option<End>,
 }
@@ -93,7 +102,7 @@ struct State {
     closed: usize,
     failures: Vec<String>,
     gates: Vec<Gate>,
-    sockets: Vec<(usize, Weak<TcpStream>)>,
+    sockets: Vec<(usize, Weak<Socket>)>,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -151,7 +160,7 @@ impl Shared {
     }
 
     /// Registers a connection and returns its number.
-    pub(crate) fn opened(&self, socket: &Arc<TcpStream>) -> usize {
+    pub(crate) fn opened(&self, socket: &Arc<Socket>) -> usize {
         let mut state = self.lock();
         let index = state.records.len();
         state.records.push(ConnectionRecord::default());
@@ -172,10 +181,15 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    pub(crate) fn secured(&self, index: usize, alpn: Option<&[u8]>, server_name: Option<&str>) {
+    pub(crate) fn secured(&self, index: usize, conn: &ServerConnection) {
         if let Some(record) = self.lock().records.get_mut(index) {
-            record.alpn = alpn.map(<[u8]>::to_vec);
-            record.server_name = server_name.map(str::to_owned);
+            record.alpn = conn.alpn_protocol().map(<[u8]>::to_vec);
+            record.server_name = conn.server_name().map(str::to_owned);
+            record.tls_version = conn.protocol_version().map(|it| format!("{it:?}"));
+            record.resumed = conn.handshake_kind() == Some(HandshakeKind::Resumed);
+            record.client_certificate = conn
+                .peer_certificates()
+                .and_then(|chain| Some(chain.first()?.to_vec()));
         }
         self.changed.notify_all();
     }

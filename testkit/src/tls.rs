@@ -1,13 +1,20 @@
 //! Certificates, good and bad.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::{
-    RootCertStore, ServerConfig,
+    RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     server::WebPkiClientVerifier,
@@ -20,6 +27,8 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     der: CertificateDer<'static>,
     pem: String,
+    /// What its identities send beside their own certificate.
+    chain: Vec<CertificateDer<'static>>,
 }
 
 impl Authority {
@@ -29,10 +38,7 @@ impl Authority {
     ///
     /// When the key cannot be made.
     pub fn new() -> Self {
-        let mut params = params("testkit authority", &[]);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.extended_key_usages = Vec::new();
+        let params = authority_params("testkit authority");
         let key = KeyPair::generate().expect("a key can be made");
         let certificate = params
             .self_signed(&key)
@@ -41,7 +47,68 @@ impl Authority {
             der: certificate.der().clone(),
             pem: certificate.pem(),
             issuer: Issuer::new(params, key),
+            chain: Vec::new(),
         }
+    }
+
+    /// Makes an authority whose certificate this one signed. Its identities send that certificate too.
+    ///
+    /// # Panics
+    ///
+    /// When the key cannot be made.
+    #[must_use]
+    pub fn intermediate(&self) -> Self {
+        let params = authority_params("testkit intermediate");
+        let key = KeyPair::generate().expect("a key can be made");
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .expect("the authority can be signed");
+        let mut chain = vec![certificate.der().clone()];
+        chain.extend(self.chain.iter().cloned());
+        Self {
+            der: certificate.der().clone(),
+            pem: certificate.pem(),
+            issuer: Issuer::new(params, key),
+            chain,
+        }
+    }
+
+    /// Returns a revocation list of this authority as PEM text, valid until the end of 2098.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be signed.
+    pub fn crl(&self, revoked: &[&Identity]) -> String {
+        self.crl_until(revoked, 2098)
+    }
+
+    /// Returns a revocation list of this authority as PEM text, valid until the end of 2001.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be signed.
+    pub fn outdated_crl(&self, revoked: &[&Identity]) -> String {
+        self.crl_until(revoked, 2001)
+    }
+
+    fn crl_until(&self, revoked: &[&Identity], year: i32) -> String {
+        let revoked = revoked.iter().map(|identity| RevokedCertParams {
+            serial_number: SerialNumber::from(identity.serial),
+            revocation_time: date_time_ymd(2001, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        CertificateRevocationListParams {
+            this_update: date_time_ymd(2001, 1, 1),
+            next_update: date_time_ymd(year, 12, 31),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        }
+        .signed_by(&self.issuer)
+        .and_then(|list| list.pem())
+        .expect("a list can be signed")
     }
 
     /// Returns the certificate of the authority, DER encoded.
@@ -92,12 +159,28 @@ impl Authority {
         self.issue(params)
     }
 
+    /// Issues a certificate for a client with an RSA key, always the same one.
+    pub fn rsa_client(&self, name: &str) -> Identity {
+        let mut params = params(name, &[]);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue_for(params, KeyPair::from_pem(RSA_KEY).expect("a key of ours"))
+    }
+
     fn issue(&self, params: CertificateParams) -> Identity {
-        let key = KeyPair::generate().expect("a key can be made");
+        self.issue_for(params, KeyPair::generate().expect("a key can be made"))
+    }
+
+    fn issue_for(&self, mut params: CertificateParams, key: KeyPair) -> Identity {
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        params.serial_number = Some(SerialNumber::from(serial));
         let certificate = params
             .signed_by(&key, &self.issuer)
             .expect("it can be signed");
-        Identity::new(&certificate, &key)
+        let mut identity = Identity::new(&certificate, &key);
+        identity.serial = serial;
+        identity.chain.extend(self.chain.iter().cloned());
+        identity
     }
 }
 
@@ -119,8 +202,10 @@ pub struct Identity {
     key: PrivateKeyDer<'static>,
     pem: String,
     key_pem: String,
+    serial: u64,
     alpn: Vec<Vec<u8>>,
     client_root: Option<CertificateDer<'static>>,
+    versions: &'static [&'static SupportedProtocolVersion],
 }
 
 impl Identity {
@@ -143,8 +228,10 @@ impl Identity {
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
             pem: certificate.pem(),
             key_pem: key.serialize_pem(),
+            serial: 0,
             alpn: Vec::new(),
             client_root: None,
+            versions: rustls::ALL_VERSIONS,
         }
     }
 
@@ -159,6 +246,27 @@ impl Identity {
     #[must_use]
     pub fn require_client(mut self, authority: &Authority) -> Self {
         self.client_root = Some(authority.der.clone());
+        self
+    }
+
+    /// Makes the server speak TLS 1.2 only.
+    #[must_use]
+    pub fn only_tls12(mut self) -> Self {
+        self.versions = ONLY_TLS12;
+        self
+    }
+
+    /// Makes the server speak TLS 1.3 only.
+    #[must_use]
+    pub fn only_tls13(mut self) -> Self {
+        self.versions = ONLY_TLS13;
+        self
+    }
+
+    /// Sends this certificate too, after the others; it need not have to do with them.
+    #[must_use]
+    pub fn also_sending(mut self, certificate: &[u8]) -> Self {
+        self.chain.push(CertificateDer::from(certificate.to_vec()));
         self
     }
 
@@ -182,10 +290,32 @@ impl Identity {
         self.key.secret_der()
     }
 
+    /// Returns the private key in the older form of its kind, DER encoded: SEC1 for a curve, PKCS#1 for RSA.
+    pub fn traditional_key_der(&self) -> &[u8] {
+        // The last part of PKCS#8 is an octet string, whose content runs to the end (RFC 5958, without attributes).
+        let der = self.key.secret_der();
+        let content = |at: usize| match der.get(at + 1) {
+            Some(0x82) => at + 4,
+            Some(0x81) => at + 3,
+            _ => at + 2,
+        };
+        let fits = |at: &usize| {
+            let from = content(*at);
+            let length = match from - at {
+                4 => usize::from(der[at + 2]) << 8 | usize::from(der[at + 3]),
+                3 => usize::from(der[at + 2]),
+                _ => usize::from(der[at + 1]),
+            };
+            der[*at] == 4 && from + length == der.len()
+        };
+        let at = (0..der.len().saturating_sub(4)).find(fits);
+        at.map_or(&[], |at| &der[content(at)..])
+    }
+
     pub(crate) fn server_config(self) -> Arc<ServerConfig> {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(self.versions)
             .expect("the provider speaks TLS 1.2 and 1.3");
         let builder = match self.client_root {
             None => builder.with_no_client_auth(),
@@ -215,6 +345,14 @@ impl fmt::Debug for Identity {
     }
 }
 
+fn authority_params(name: &str) -> CertificateParams {
+    let mut params = params(name, &[]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.extended_key_usages = Vec::new();
+    params
+}
+
 fn params(name: &str, hosts: &[&str]) -> CertificateParams {
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     let mut params = CertificateParams::new(hosts).expect("the host names are valid");
@@ -226,3 +364,9 @@ fn params(name: &str, hosts: &[&str]) -> CertificateParams {
     params.use_authority_key_identifier_extension = true;
     params
 }
+
+/// A key of no worth: RSA keys take long to make.
+const RSA_KEY: &str = include_str!("rsa_key.pem");
+
+const ONLY_TLS12: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
+const ONLY_TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];

@@ -8,6 +8,7 @@ use std::{
 };
 
 use rustls::ServerConnection;
+use socket2::Socket;
 
 use crate::wire::{Stream, Wire};
 
@@ -58,7 +59,7 @@ impl Wire {
     }
 }
 
-fn carry(mut from: &TcpStream, mut to: &TcpStream, seen: &mut impl FnMut(&[u8])) {
+fn carry(mut from: impl Read, mut to: impl Write, seen: &mut impl FnMut(&[u8])) {
     let mut buffer = vec![0; PIECE];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         seen(&buffer[..count]);
@@ -70,7 +71,7 @@ fn carry(mut from: &TcpStream, mut to: &TcpStream, seen: &mut impl FnMut(&[u8]))
 
 /// The lock is not held while the socket is waited for.
 fn decrypt(
-    mut from: &TcpStream,
+    mut from: &Socket,
     conn: &Mutex<ServerConnection>,
     mut to: &TcpStream,
     seen: &mut impl FnMut(&[u8]),
@@ -96,7 +97,7 @@ fn decrypt(
     }
 }
 
-fn encrypt(mut from: &TcpStream, conn: &Mutex<ServerConnection>, mut to: &TcpStream) {
+fn encrypt(mut from: &TcpStream, conn: &Mutex<ServerConnection>, mut to: &Socket) {
     let mut buffer = vec![0; PIECE];
     loop {
         let count = from.read(&mut buffer).unwrap_or(0);

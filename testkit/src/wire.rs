@@ -3,13 +3,13 @@
 use std::{
     fmt,
     io::{self, ErrorKind, Read, Write},
-    net::{Shutdown, TcpStream},
+    net::Shutdown,
     sync::Arc,
     time::Duration,
 };
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use socket2::SockRef;
+use socket2::Socket;
 
 use crate::{Gate, state::Shared};
 
@@ -25,15 +25,15 @@ pub struct Wire {
 }
 
 pub(crate) enum Stream {
-    Plain(Socket),
-    Tls(Box<StreamOwned<ServerConnection, Socket>>),
+    Plain(Handle),
+    Tls(Box<StreamOwned<ServerConnection, Handle>>),
     Gone,
 }
 
 impl Wire {
-    pub(crate) fn new(socket: Arc<TcpStream>, index: usize, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(socket: Arc<Socket>, index: usize, shared: Arc<Shared>) -> Self {
         Self {
-            stream: Stream::Plain(Socket(socket)),
+            stream: Stream::Plain(Handle(socket)),
             buffer: Vec::new(),
             start: 0,
             index,
@@ -88,7 +88,7 @@ impl Wire {
     /// When the socket option cannot be set.
     pub fn reset_on_close(&self) -> io::Result<()> {
         match self.socket() {
-            Some(socket) => SockRef::from(&**socket).set_linger(Some(Duration::ZERO)),
+            Some(socket) => socket.set_linger(Some(Duration::ZERO)),
             None => Ok(()),
         }
     }
@@ -100,7 +100,7 @@ impl Wire {
     /// When the socket option cannot be set.
     pub fn shrink_receive_buffer(&self, bytes: usize) -> io::Result<()> {
         match self.socket() {
-            Some(socket) => SockRef::from(&**socket).set_recv_buffer_size(bytes),
+            Some(socket) => socket.set_recv_buffer_size(bytes),
             None => Ok(()),
         }
     }
@@ -121,14 +121,26 @@ impl Wire {
         }
     }
 
+    pub(crate) fn tls(&self) -> Option<&ServerConnection> {
+        match &self.stream {
+            Stream::Tls(tls) => Some(&tls.conn),
+            _ => None,
+        }
+    }
+
     pub(crate) fn start_tls(&mut self, config: Arc<ServerConfig>) -> Result<(), String> {
         let Stream::Plain(mut socket) = std::mem::replace(&mut self.stream, Stream::Gone) else {
             return Err("TLS has been started already".to_owned());
         };
         let mut conn = ServerConnection::new(config).map_err(|error| error.to_string())?;
         while conn.is_handshaking() {
-            conn.complete_io(&mut socket)
-                .map_err(|error| error.to_string())?;
+            if let Err(error) = conn.complete_io(&mut socket) {
+                // What is left to send is the alert that tells the client why.
+                while conn.wants_write() && conn.write_tls(&mut socket).is_ok() {}
+                self.stream = Stream::Plain(socket);
+                self.cut();
+                return Err(error.to_string());
+            }
         }
         self.stream = Stream::Tls(Box::new(StreamOwned::new(conn, socket)));
         Ok(())
@@ -223,7 +235,7 @@ impl Wire {
         result
     }
 
-    fn socket(&self) -> Option<&Arc<TcpStream>> {
+    fn socket(&self) -> Option<&Arc<Socket>> {
         match &self.stream {
             Stream::Plain(socket) => Some(&socket.0),
             Stream::Tls(tls) => Some(&tls.sock.0),
@@ -293,15 +305,15 @@ impl Write for Stream {
 }
 
 /// A socket that the server can shut down from outside while its thread reads.
-pub(crate) struct Socket(pub(crate) Arc<TcpStream>);
+pub(crate) struct Handle(pub(crate) Arc<Socket>);
 
-impl Read for Socket {
+impl Read for Handle {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         (&*self.0).read(into)
     }
 }
 
-impl Write for Socket {
+impl Write for Handle {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         (&*self.0).write(bytes)
     }
