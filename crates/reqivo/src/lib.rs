@@ -42,13 +42,14 @@
 //! |---|---|---|
 //! | `blocking` | the blocking face | yes |
 //! | `tls` | https with rustls and the certificates of the operating system | yes |
+//! | `webpki-roots` | the certificates that Mozilla trusts, for [`TlsConfig`] | no |
 //! | `gzip` | content coding gzip | yes |
 //! | `json` | JSON bodies | yes |
 //! | `charset` | text in encodings other than UTF-8 and ISO-8859-1 | yes |
 //!
 //! # Not there yet
 //!
-//! HTTP/2, WebSocket, cookies, multipart and streamed request bodies, client certificates.
+//! HTTP/2, WebSocket, cookies, multipart and streamed request bodies.
 
 mod content;
 mod error;
@@ -77,7 +78,11 @@ mod url_text;
 pub mod blocking;
 
 #[cfg(feature = "tls")]
-pub use net::tls::TlsConfig;
+pub use net::tls::{Pin, TlsConfig, TlsInfo, TlsVersion};
+
+/// The TLS library, for [`TlsConfig::from_rustls`].
+#[cfg(feature = "tls")]
+pub use rustls;
 
 pub use error::{Error, ErrorKind, Phase, RedirectProblem, TimeLimit, TlsProblem};
 pub use headers::Headers;

@@ -32,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) url: Url,
     pub(crate) history: Vec<Hop>,
     pub(crate) remote: Option<SocketAddr>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<std::sync::Arc<crate::TlsInfo>>,
     pub(crate) elapsed: Duration,
     /// Whether the call may be repeated when its body is lost.
     pub(crate) idempotent: bool,
@@ -151,6 +153,13 @@ impl Response {
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.0.remote
+    }
+
+    /// Returns what was agreed on with the server about TLS; nothing when there is none.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(&self) -> Option<&crate::TlsInfo> {
+        self.0.tls.as_deref()
     }
 
     /// Returns the time from the call to the head of this response, redirects included.

@@ -284,12 +284,13 @@ impl SessionBuilder {
         })
     }
 
-    /// Sets which certificates are trusted.
+    /// Sets how TLS is spoken: which certificates are trusted, and what servers are shown.
     #[cfg(feature = "tls")]
     pub fn tls(self, tls: crate::TlsConfig) -> Self {
         self.change(|this| {
+            tls.check()?;
+            this.connector.settings.tls = tls.id;
             this.connector.tls = crate::net::tls::Tls::new(tls);
-            this.connector.settings.tls = new_settings_id();
             Ok(())
         })
     }

@@ -190,7 +190,7 @@ impl TimeLimit {
     }
 }
 
-/// Why a TLS handshake failed.
+/// Why TLS failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TlsProblem {
@@ -204,9 +204,13 @@ pub enum TlsProblem {
     WrongHost,
     /// The certificate was revoked.
     Revoked,
-    /// The peers have no protocol version or cipher in common.
+    /// The revocation lists say nothing about the certificate, or are out of date.
+    RevocationUnknown,
+    /// The server shows none of the pinned certificates.
+    PinMismatch,
+    /// The peers have no version of TLS, no cipher or no application protocol in common.
     Version,
-    /// The server ended the handshake with an alert.
+    /// The server refused with an alert, for instance for want of a client certificate.
     Alert,
     /// Anything else: a malformed certificate, a peer that does not speak TLS.
     Other,

@@ -108,7 +108,15 @@ impl Error {
     }
 
     pub(crate) fn network(source: std::io::Error, phase: Phase) -> Self {
-        Self::new(ErrorKind::Network, phase).with_source(source)
+        // A server that wants a client certificate says so when it first answers (RFC 8446, 4.4.2.4).
+        #[cfg(feature = "tls")]
+        let kind = match crate::net::tls::of_io(&source) {
+            Some(rustls::Error::AlertReceived(_)) => ErrorKind::Tls,
+            _ => ErrorKind::Network,
+        };
+        #[cfg(not(feature = "tls"))]
+        let kind = ErrorKind::Network;
+        Self::new(kind, phase).with_source(source)
     }
 
     pub(crate) fn with_message(mut self, message: &'static str) -> Self {

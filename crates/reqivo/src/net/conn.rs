@@ -27,6 +27,8 @@ pub(crate) struct Conn {
     pub(crate) runtime_turns: bool,
     /// The address of the peer; Unix-domain sockets have none.
     pub(crate) remote: Option<SocketAddr>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<std::sync::Arc<super::tls::TlsInfo>>,
     pub(crate) created: Instant,
     /// When the pool closes it; set when it becomes idle.
     pub(crate) expires: Option<Instant>,
@@ -66,11 +68,22 @@ impl Conn {
             runtime: runtime.id(),
             runtime_turns: runtime.runtime_flavor() == runtime::RuntimeFlavor::MultiThread,
             remote,
+            #[cfg(feature = "tls")]
+            tls: None,
             created: Instant::now(),
             expires: None,
             keep_alive: None,
             exchanges: 0,
             traffic: Traffic::default(),
+        }
+    }
+
+    /// Remembers what was agreed on about TLS with the origin.
+    pub(crate) fn note_tls(&mut self) {
+        #[cfg(feature = "tls")]
+        if let Stream::Tls(stream) = &self.stream {
+            let info = super::tls::TlsInfo::of(stream.get_ref().1);
+            self.tls = Some(std::sync::Arc::new(info));
         }
     }
 

@@ -97,7 +97,11 @@ impl Connector {
                 false => stream,
                 true => self.secure(&host, stream, None, clock, expiry).await?,
             };
-            Ok(Conn::new(stream, remote, &runtime::Handle::current()))
+            let mut conn = Conn::new(stream, remote, &runtime::Handle::current());
+            if route.https {
+                conn.note_tls();
+            }
+            Ok(conn)
         })
     }
 

@@ -29,6 +29,8 @@ impl Call<'_> {
         };
         conn.keep_alive = keep_alive(&head.headers);
         let remote = conn.remote;
+        #[cfg(feature = "tls")]
+        let tls = conn.tls.clone();
         let length = exchange.decoder.body_length();
         let content = match parts.raw_body || length == BodyLength::Empty {
             true => None,
@@ -79,6 +81,8 @@ impl Call<'_> {
             url: parts.url,
             history: self.history,
             remote,
+            #[cfg(feature = "tls")]
+            tls,
             elapsed,
             idempotent: self.idempotent,
             length,

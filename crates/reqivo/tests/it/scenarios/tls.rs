@@ -1,7 +1,7 @@
-//! TLS: trust, host names, and what its failures are called.
+//! Requests over TLS.
 
-use reqivo::{ErrorKind, TlsConfig, TlsProblem};
-use testkit::{Action, Authority, Identity, Reply, Script, Server};
+use reqivo::TlsConfig;
+use testkit::{Action, Authority, Reply, Script, Server};
 
 use super::Session;
 
@@ -33,37 +33,6 @@ scenarios! {
         let body = vec![b'x'; 3_000_000];
         let mut response = wait!(session(&authority).post(server.url("/")).body(body.clone()).send()).unwrap();
         assert!(wait!(response.bytes()).unwrap() == body);
-    }
-
-    fn failures_are_told_apart() {
-        let authority = Authority::new();
-        for (identity, problem) in [
-            (Identity::self_signed(), TlsProblem::Untrusted),
-            (Authority::new().good(), TlsProblem::Untrusted),
-            (authority.expired(), TlsProblem::Expired),
-            (authority.not_yet_valid(), TlsProblem::NotYetValid),
-            (authority.wrong_host(), TlsProblem::WrongHost),
-        ] {
-            let server = Server::builder().tls(identity).start(|_| Reply::ok("never"));
-            let session = session(&authority);
-            let error = wait!(session.get(server.url("/")).send()).unwrap_err();
-            assert_eq!((error.kind(), error.tls_problem()), (ErrorKind::Tls, Some(problem)), "{error}");
-            assert!(error.is_connect() && error.is_safe_to_retry() && server.requests().is_empty());
-            assert_eq!(session.pool_stats().open, 0);
-        }
-    }
-
-    fn the_certificates_of_the_system_do_not_cover_a_private_authority() {
-        let server = Server::builder().tls(Authority::new().good()).start(|_| Reply::ok("never"));
-        let error = wait!(Session::new().get(server.url("/")).send()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
-    }
-
-    fn a_server_without_tls_is_a_tls_error() {
-        let server = Server::builder().tolerate_malformed().start(|_| Reply::ok("plain"));
-        let url = server.url("/").replace("http:", "https:");
-        let error = wait!(session(&Authority::new()).get(url).send()).unwrap_err();
-        assert_eq!((error.kind(), error.tls_problem()), (ErrorKind::Tls, Some(TlsProblem::Other)), "{error}");
     }
 
     fn a_body_to_the_end_of_the_connection_needs_the_closing_message() {
