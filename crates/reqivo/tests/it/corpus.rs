@@ -68,3 +68,33 @@ fn the_corpus_gives_the_same_at_every_split() {
     }
     assert!(count >= 20, "only {count} inputs");
 }
+
+/// The claims of the target `proxy_rules`.
+#[test]
+fn lists_of_hosts_and_addresses_of_proxies_hold_what_the_target_claims() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/proxy_rules");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let input = String::from_utf8(std::fs::read(&path).unwrap()).unwrap();
+        let mut lines = input.splitn(3, '\n');
+        let mut line = || lines.next().unwrap_or_default();
+        let (list, proxy, url) = (line(), line(), line());
+        let each = list.split(|at: char| at == ',' || at.is_whitespace());
+        let each: Vec<_> = each.map(reqivo::NoProxy::new).collect();
+        let all = reqivo::NoProxy::new(list);
+        assert_eq!(all.is_ok(), each.iter().all(Result::is_ok), "{path:?}");
+        if let (Ok(all), Ok(url)) = (all, reqivo::Url::parse(url)) {
+            let any = each.iter().flatten().any(|entry| entry.matches(&url));
+            assert_eq!(all.matches(&url), any, "{path:?}");
+            let again = reqivo::NoProxy::new(&all.to_string()).unwrap();
+            assert_eq!(again.matches(&url), any, "{path:?}");
+        }
+        drop(reqivo::Proxy::all(proxy));
+        let environment = [("http_proxy", proxy), ("no_proxy", list)];
+        let session = reqivo::Session::builder().environment(environment);
+        assert!(session.build().is_ok(), "{path:?}");
+        count += 1;
+    }
+    assert!(count >= 10, "only {count} inputs");
+}
