@@ -180,7 +180,10 @@ fn names(text: &str) -> Option<Hosts> {
     }
     match Host::parse(name).ok()? {
         Host::Domain(name) => {
-            let sane = !name.is_empty() && !name.starts_with('.') && !name.ends_with('.');
+            // Percent-encoding and compatible characters may have become what separates entries.
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+            let dots = name.starts_with('.') || name.ends_with('.');
+            let sane = !name.is_empty() && !dots && name.bytes().all(plain);
             sane.then(|| Hosts::Below(name.into()))
         }
         Host::Ipv4(address) => Some(Hosts::Net(IpAddr::from(address).into())),
@@ -324,6 +327,8 @@ mod tests {
             "http://a",
             "a/b",
             "a..",
+            "a%2cb",
+            "a\u{ff0c}b",
         ] {
             assert!(NoProxy::new(entry).unwrap_err().is_builder(), "{entry}");
             let rest = NoProxy::lenient(&format!("{entry},good"));
