@@ -30,6 +30,14 @@ bifrons::blocking_type! {
     #[derive(Debug)]
     pub struct SessionBuilder wraps crate::SessionBuilder;
 
+    /// Blocking form of [`crate::Connection`].
+    #[derive(Debug)]
+    pub struct Connection wraps crate::Connection;
+
+    /// Blocking form of [`crate::ConnectionPool`].
+    #[derive(Clone, Debug)]
+    pub struct ConnectionPool wraps crate::ConnectionPool;
+
     /// Blocking form of [`crate::RequestBuilder`].
     #[derive(Debug)]
     #[must_use = "a request does nothing until it is sent"]
@@ -38,4 +46,22 @@ bifrons::blocking_type! {
     /// Blocking form of [`crate::Response`].
     #[derive(Debug)]
     pub struct Response wraps crate::Response;
+}
+
+impl AsRef<crate::Connection> for Connection {
+    fn as_ref(&self) -> &crate::Connection {
+        self.as_async()
+    }
+}
+
+impl From<Connection> for crate::Connection {
+    fn from(connection: Connection) -> Self {
+        connection.into_async()
+    }
+}
+
+impl AsRef<crate::ConnectionPool> for ConnectionPool {
+    fn as_ref(&self) -> &crate::ConnectionPool {
+        self.as_async()
+    }
 }

@@ -51,6 +51,8 @@
 //!
 //! HTTP/2, WebSocket, cookies, multipart and streamed request bodies.
 
+mod connection;
+mod connection_pool;
 mod content;
 mod error;
 pub mod events;
@@ -84,6 +86,8 @@ pub use net::tls::{Pin, TlsConfig, TlsInfo, TlsVersion};
 #[cfg(feature = "tls")]
 pub use rustls;
 
+pub use connection::Connection;
+pub use connection_pool::ConnectionPool;
 pub use error::{Error, ErrorKind, Phase, RedirectProblem, TimeLimit, TlsProblem};
 pub use headers::Headers;
 pub use http::{Method, StatusCode, Version};

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::Method;
 use url::Url;
 
+use crate::connection::{Connection, Slot};
 use crate::error::Error;
 use crate::headers::Headers;
 use crate::net::exchange::OnInterim;
@@ -41,6 +42,8 @@ pub(crate) struct Parts {
     pub(crate) via: Option<Via>,
     /// Instead of the proxies of the session.
     pub(crate) proxies: Option<Arc<Proxies>>,
+    /// What the request goes over if it leads to the same server.
+    pub(crate) connection: Option<Arc<Slot>>,
     pub(crate) idempotent: Option<bool>,
     pub(crate) raw_body: bool,
     pub(crate) on_interim: Option<OnInterim>,
@@ -188,6 +191,17 @@ impl RequestBuilder {
         })
     }
 
+    /// Sends the request on this connection instead of one of the pool. It is ignored when it leads to another
+    /// scheme, host or port than the URL, and on redirects when the server closed it.
+    ///
+    /// The call fails when the connection is closed or still in use by an earlier response.
+    pub fn on(self, connection: impl AsRef<Connection>) -> Self {
+        self.change(|parts| {
+            parts.connection = Some(Arc::clone(connection.as_ref().slot()));
+            Ok(())
+        })
+    }
+
     /// Declares whether the request may be sent twice. By default that follows from the method.
     ///
     /// It decides whether a request is repeated that went out on a kept connection which turned out to be closed.
@@ -285,6 +299,7 @@ impl Parts {
             redirects: None,
             via: None,
             proxies: None,
+            connection: None,
             idempotent: None,
             raw_body: false,
             on_interim: None,

@@ -7,6 +7,8 @@ use http::Method;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::connection::Connection;
+use crate::connection_pool::ConnectionPool;
 use crate::error::Error;
 use crate::events::{Event, Listener};
 use crate::headers::Headers;
@@ -52,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) connector: Connector,
     /// Outermost first; the last may stand in for the network.
     pub(crate) middleware: Box<[Link]>,
+    /// Whether the last of them stands in for the network.
+    pub(crate) stands_in: bool,
     pub(crate) listeners: Arc<[Listener]>,
     pub(crate) counters: Arc<Counters>,
 }
@@ -160,6 +164,29 @@ impl Session {
         self.0.pool.close_expired(Instant::now())
     }
 
+    /// Opens a connection to the host of a URL with the settings of this session, outside of its pool; for `https`
+    /// that includes TLS.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is neither http nor https, or no connection comes about in time.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves nothing behind.
+    #[blocking(wrap = crate::blocking::Connection)]
+    pub async fn connect(&self, url: impl IntoUrl + Send) -> Result<Connection, Error> {
+        let url = url.into_url(&self.0.resolver)?;
+        Box::pin(Connection::open_for(self, url)).await
+    }
+
+    /// Returns the pool of this session, to share it or to take connections out of it.
+    #[blocking(wrap = crate::blocking::ConnectionPool)]
+    #[must_use]
+    pub fn connection_pool(&self) -> ConnectionPool {
+        ConnectionPool(self.clone())
+    }
+
     /// Returns what the pool holds and did.
     #[must_use]
     pub fn pool_stats(&self) -> PoolStats {
@@ -209,6 +236,7 @@ pub struct SessionBuilder {
     environment: Environment,
     proxy_loopback: bool,
     listeners: Vec<Listener>,
+    shared_pool: Option<Arc<Pool>>,
     error: Option<Error>,
 }
 
@@ -369,6 +397,14 @@ impl SessionBuilder {
         })
     }
 
+    /// Shares a pool with other sessions. The pool keeps the limits it was created with.
+    pub fn connection_pool(self, pool: impl AsRef<ConnectionPool>) -> Self {
+        self.change(|this| {
+            this.shared_pool = Some(Arc::clone(&pool.as_ref().0.0.pool));
+            Ok(())
+        })
+    }
+
     /// Puts [middleware](crate::middleware) around every exchange, inside of that added before.
     pub fn middleware(self, middleware: impl Middleware) -> Self {
         self.change(|this| {
@@ -431,6 +467,7 @@ impl SessionBuilder {
     }
 
     fn assemble(mut self) -> Session {
+        let stands_in = self.transport.is_some();
         self.middleware.extend(self.transport.take());
         self.connector.proxies = Proxies::new(self.proxies, &self.environment, self.proxy_loopback);
         Session(Arc::new(Inner {
@@ -440,9 +477,10 @@ impl SessionBuilder {
             limits: self.limits,
             tolerance: self.tolerance,
             redirects: self.redirects,
-            pool: Pool::new(self.pool),
+            pool: self.shared_pool.unwrap_or_else(|| Pool::new(self.pool)),
             connector: self.connector,
             middleware: self.middleware.into(),
+            stands_in,
             listeners: self.listeners.into(),
             counters: Arc::default(),
         }))

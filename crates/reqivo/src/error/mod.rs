@@ -157,6 +157,14 @@ impl Error {
         self
     }
 
+    /// Says what it was about when there was no request yet.
+    pub(crate) fn with_url(mut self, url: &Url) -> Self {
+        if self.0.url.is_none() {
+            self.0.url = Some(without_secrets(url));
+        }
+        self
+    }
+
     pub(crate) fn with_sent(mut self, sent: bool) -> Self {
         self.0.sent = sent;
         self
@@ -429,8 +437,11 @@ pub(crate) fn without_secrets(url: &Url) -> Url {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
-        if let (Some(method), Some(url)) = (&inner.method, &inner.url) {
-            write!(f, "{} {url}: ", method.as_str().to_ascii_lowercase())?;
+        if let Some(method) = &inner.method {
+            write!(f, "{} ", method.as_str().to_ascii_lowercase())?;
+        }
+        if let Some(url) = &inner.url {
+            write!(f, "{url}: ")?;
         }
         let mut said = true;
         match (&inner.message, inner.kind) {

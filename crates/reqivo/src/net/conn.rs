@@ -87,9 +87,13 @@ impl Conn {
         }
     }
 
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        self.stream.local_addr()
+    }
+
     /// Whether an idle connection may carry a request.
     pub(crate) fn is_usable(&mut self, cx: &mut Context<'_>) -> bool {
-        self.input.is_empty() && self.stream.is_quiet(cx)
+        self.input.is_empty() && self.stream.is_quiet(cx, self.exchanges == 0)
     }
 
     /// Whether an idle connection is past its time.

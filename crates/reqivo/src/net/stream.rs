@@ -1,5 +1,6 @@
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -34,15 +35,22 @@ impl Stream {
         }
     }
 
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        self.socket()?.local_addr().ok()?.as_socket()
+    }
+
     /// Whether an idle connection is open and silent.
     ///
     /// The readiness that the runtime remembers is stale when nobody drove it for a while, so this asks the
-    /// socket itself. Never waits.
+    /// socket itself. Never waits. On a fresh TLS connection only messages of TLS itself can have arrived.
     #[cfg_attr(
         not(feature = "tls"),
-        expect(unused_variables, reason = "only TLS is polled")
+        expect(
+            unused_variables,
+            reason = "only TLS is polled and has messages of its own"
+        )
     )]
-    pub(crate) fn is_quiet(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(crate) fn is_quiet(&mut self, cx: &mut Context<'_>, fresh: bool) -> bool {
         #[cfg(feature = "tls")]
         if let Self::Tls(stream) = self {
             // Session tickets may lie there unread; the TLS layer takes them without showing any data.
@@ -54,9 +62,17 @@ impl Stream {
                 return false;
             }
         }
+        #[cfg(feature = "tls")]
+        let messages = fresh && matches!(self, Self::Tls(_));
+        #[cfg(not(feature = "tls"))]
+        let messages = false;
         let mut byte = [MaybeUninit::uninit()];
         let peeked = self.socket().map(|socket| socket.peek(&mut byte));
-        matches!(peeked, Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock)
+        match peeked {
+            Some(Ok(count)) => messages && count > 0,
+            Some(Err(error)) => error.kind() == io::ErrorKind::WouldBlock,
+            None => false,
+        }
     }
 }
 

@@ -14,6 +14,10 @@ pub(super) struct Key {
 }
 
 impl Key {
+    pub(super) fn leads_to(&self, https: bool, host: &str, port: u16) -> bool {
+        self.https == https && *self.host == *host && self.port == port
+    }
+
     pub(super) fn of(route: &Route<'_>) -> Self {
         Self {
             https: route.https,

@@ -1,9 +1,11 @@
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use tokio::runtime;
 use tokio::time::Instant;
 
 use super::Pool;
+use crate::connection::Slot;
 use crate::net::conn::Conn;
 
 /// The right to one connection, with the connection once there is one.
@@ -15,6 +17,8 @@ pub(crate) struct Lease {
     /// Whether the connection is between exchanges and may be given to somebody else.
     pub(super) at_rest: bool,
     pub(super) armed: bool,
+    /// Who gets it back instead of the pool.
+    pub(super) home: Option<Arc<Slot>>,
 }
 
 impl Lease {
@@ -26,12 +30,39 @@ impl Lease {
             conn: Some(Box::new(conn)),
             at_rest: false,
             armed: false,
+            home: None,
         }
     }
 
     /// The connection, if there is one already.
     pub(crate) fn conn(&mut self) -> Option<&mut Box<Conn>> {
         self.conn.as_mut()
+    }
+
+    /// Looks for an idle connection that can carry a request, and closes those that cannot.
+    pub(crate) fn find_usable(&mut self, runtime: runtime::Id, now: Instant) -> bool {
+        while let Some(conn) = self.conn() {
+            if conn.is_usable(&mut Context::from_waker(Waker::noop())) {
+                return true;
+            }
+            self.replace_dead(runtime, now);
+        }
+        false
+    }
+
+    /// Makes it go back to a connection in the hands of the user.
+    pub(crate) fn come_home_to(&mut self, home: Arc<Slot>) {
+        self.home = Some(home);
+    }
+
+    /// Whether it goes back to a connection in the hands of the user.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.home.is_some()
+    }
+
+    /// Whether the connection is between exchanges.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.at_rest && self.conn.is_some()
     }
 
     /// Puts a fresh connection on the slot.
@@ -101,6 +132,18 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if let Some(home) = self.home.take() {
+            let conn = self.conn.take();
+            home.come_home(Self {
+                pool: Arc::clone(&self.pool),
+                origin: self.origin,
+                at_rest: self.at_rest && conn.is_some(),
+                conn,
+                armed: std::mem::take(&mut self.armed),
+                home: None,
+            });
+            return;
+        }
         if !self.armed {
             return;
         }

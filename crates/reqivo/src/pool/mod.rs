@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 pub use self::config::{PoolConfig, PoolStats};
+use self::key::Key;
 pub(crate) use self::lease::Lease;
 use self::reaper::Reaper;
 use self::state::{State, Waiter};
@@ -133,6 +134,23 @@ impl Pool {
         closed.len()
     }
 
+    /// Closes the idle connections to one origin, by whatever way. Returns how many.
+    pub(crate) fn close_origin(&self, https: bool, host: &str, port: u16) -> usize {
+        let mut closed = Vec::new();
+        let mut state = self.lock();
+        for at in 0..state.origins.len() {
+            let leads_there = |key: &Key| key.leads_to(https, host, port);
+            if state.origins[at].key.as_ref().is_some_and(leads_there) {
+                let idle = std::mem::take(&mut state.origins[at].idle);
+                state.stats.closed_surplus += idle.len() as u64;
+                state.forget_idle(at, idle.len());
+                closed.extend(idle);
+            }
+        }
+        drop(state);
+        closed.len()
+    }
+
     pub(crate) fn stats(&self) -> PoolStats {
         let state = self.lock();
         PoolStats {
@@ -157,6 +175,7 @@ impl Pool {
             conn,
             at_rest,
             armed: true,
+            home: None,
         }
     }
 

@@ -1,5 +1,4 @@
 use std::future::poll_fn;
-use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -7,15 +6,19 @@ use tokio::time::Instant;
 use super::{Answer, Call, is_idempotent, status_of};
 use crate::error::Error;
 use crate::net::exchange::{Exchange, Failure};
+use crate::net::route::Via;
+use crate::pool::Lease;
 use crate::request::Parts;
 
 impl Call<'_> {
     /// One request and the head of its response.
     pub(super) async fn exchange(&mut self, parts: &Parts) -> Result<Answer, Error> {
         let connector = &self.session.connector;
-        let proxy = match parts.via {
-            Some(_) => None,
-            None => connector.proxy(&parts.url, parts.proxies.as_ref())?,
+        let lent = self.lend(parts)?;
+        let proxy = match (&lent, &parts.via) {
+            (Some((_, proxy)), _) => proxy.clone(),
+            (None, Some(_)) => None,
+            (None, None) => connector.proxy(&parts.url, parts.proxies.as_ref())?,
         };
         let outgoing = self.outgoing(parts, proxy.as_ref());
         let close_asked = outgoing.check()?;
@@ -28,22 +31,17 @@ impl Call<'_> {
             watch.begin(&parts.method, &parts.url, self.merged(parts), redirects);
         }
         let route = connector.route(&parts.url, parts.via.as_ref().or(proxy.as_ref()))?;
-        let mut lease = self
-            .session
-            .pool
-            .acquire(&route, self.runtime, &self.clock, now)
-            .await?;
-        let mut may_repeat = true;
+        let mut lease = match lent {
+            Some((lease, _)) => lease,
+            None => {
+                let pool = &self.session.pool;
+                pool.acquire(&route, self.runtime, &self.clock, now).await?
+            }
+        };
+        let mut may_repeat = !lease.is_lent();
         let mut sent = false;
         loop {
-            let mut reused = false;
-            while let Some(conn) = lease.conn() {
-                if conn.is_usable(&mut Context::from_waker(Waker::noop())) {
-                    reused = true;
-                    break;
-                }
-                lease.replace_dead(self.runtime, now);
-            }
+            let reused = lease.is_lent() || lease.find_usable(self.runtime, now);
             if let Some(watch) = &self.clock.watch {
                 watch.acquired(reused);
             }
@@ -102,6 +100,24 @@ impl Call<'_> {
                     lease.close_failed();
                 }
             }
+        }
+    }
+}
+
+impl Call<'_> {
+    /// The connection that the caller chose, with the proxy it leads through, if it leads to this URL.
+    fn lend(&self, parts: &Parts) -> Result<Option<(Lease, Option<Via>)>, Error> {
+        let Some(slot) = &parts.connection else {
+            return Ok(None);
+        };
+        if !slot.leads_to(&parts.url) {
+            return Ok(None);
+        }
+        match slot.lend(self.runtime) {
+            Ok(lease) => Ok(Some((lease, slot.proxy().cloned()))),
+            // The redirect that led here may have ended it.
+            Err(error) if self.history.is_empty() => Err(error),
+            Err(_) => Ok(None),
         }
     }
 }

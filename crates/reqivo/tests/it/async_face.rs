@@ -31,7 +31,7 @@ macro_rules! scenarios {
     };
 }
 
-use reqivo::{Response, Session};
+use reqivo::{Connection, ConnectionPool, Response, Session};
 
 #[path = "conformance/mod.rs"]
 mod conformance;

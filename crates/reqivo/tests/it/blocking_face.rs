@@ -33,7 +33,7 @@ macro_rules! scenarios {
     };
 }
 
-use reqivo::blocking::{Response, Session};
+use reqivo::blocking::{Connection, ConnectionPool, Response, Session};
 use testkit::{Reply, Server};
 
 #[path = "conformance/mod.rs"]

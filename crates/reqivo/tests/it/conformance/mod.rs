@@ -13,6 +13,8 @@ mod s09_cookies;
 mod s10_redirects;
 mod s11_timeouts;
 mod s12_connection;
+mod s12_handle;
+mod s13_handle;
 mod s13_pool;
 mod s14_parsing;
 mod s15_limits;
