@@ -74,6 +74,8 @@ pub(crate) struct Options {
     pub(crate) iter: Option<Type>,
     /// The value is passed on although its type looks like a stream.
     pub(crate) forward: bool,
+    /// An async method that often is ready at once.
+    pub(crate) eager: bool,
     /// Says whether an async value already holds sockets of some runtime.
     pub(crate) used: Option<Path>,
     /// Leaves out `with_timeout` and `with_options`.
@@ -128,14 +130,16 @@ impl Options {
             self.wrap = Some(meta.value()?.parse()?);
         } else if method && meta.path.is_ident("forward") {
             self.forward = true;
+        } else if method && meta.path.is_ident("eager") {
+            self.eager = true;
         } else if !method && meta.path.is_ident("used") {
             self.used = Some(meta.value()?.parse()?);
         } else if !method && meta.path.is_ident("no_views") {
             self.no_views = true;
         } else if method {
             return Err(meta.error(
-                "expected `skip = \"reason\"`, `wrap = blocking::Type`, `iter = ItemType` or \
-                 `forward`",
+                "expected `skip = \"reason\"`, `wrap = blocking::Type`, `iter = ItemType`, \
+                 `forward` or `eager`",
             ));
         } else {
             return Err(meta

@@ -45,6 +45,7 @@ struct Method<'a> {
     unwrap: TokenStream,
     shape: Shape,
     is_async: bool,
+    eager: bool,
 }
 
 pub(crate) fn expand(source: &ImplItemFn, own: &Type, options: &Options) -> Result<Twin> {
@@ -118,6 +119,12 @@ impl<'a> Method<'a> {
             output => output,
         };
         let shape = Shape::of(output, own, options, at)?;
+        if options.eager && !is_async {
+            return Err(Error::new(
+                source.sig.ident.span(),
+                "`eager` is for an async method: this one is not polled",
+            ));
+        }
         if shape.leaf == Leaf::Plain && (options.wrap.is_some() || options.iter.is_some()) {
             return Err(Error::new(
                 source.sig.ident.span(),
@@ -134,6 +141,7 @@ impl<'a> Method<'a> {
             unwrap,
             shape,
             is_async,
+            eager: options.eager,
         })
     }
 
@@ -219,13 +227,17 @@ impl<'a> Method<'a> {
         let at = self.at;
         let inner = (self.taken != Taken::Not).then(|| quote_spanned!(at=> __inner));
         let call = self.call(inner);
+        let block_on = match self.eager {
+            true => quote_spanned!(at=> block_on_eagerly),
+            false => quote_spanned!(at=> block_on),
+        };
         let value = if !self.is_async {
             quote_spanned!(at=> __bridge.enter(move || #call))
         } else if self.shape.fallible {
-            quote_spanned!(at=> __bridge.block_on(async move { #call.await })?)
+            quote_spanned!(at=> __bridge.#block_on(async move { #call.await })?)
         } else {
             quote_spanned!(at=> ::bifrons::__private::or_panic(
-                __bridge.block_on(async move { #call.await })
+                __bridge.#block_on(async move { #call.await })
             ))
         };
         let value = self.shape.apply(&value, at);

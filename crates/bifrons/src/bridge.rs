@@ -58,6 +58,20 @@ impl Bridge {
         self.runtime.block_on_with(&self.options, future)
     }
 
+    /// As [`block_on`](Self::block_on), for a future that often has its answer in memory: it is
+    /// polled once without driving the runtime, which is about as cheap as calling a function.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlockingRuntime::block_on_with`].
+    pub fn block_on_eagerly<F>(&self, future: F) -> Result<F::Output, BlockingError>
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        self.runtime.run(&self.options, true, future)
+    }
+
     /// Pulls a stream.
     pub fn iter<S>(&self, stream: S) -> BlockingIter<S>
     where

@@ -149,6 +149,36 @@ impl Core {
     ) -> Result<(), BlockingError> {
         let place = self.check()?;
         let limits = options.start()?;
+        self.run_at(place, limits, call)
+    }
+
+    /// As [`run`](Self::run), for a call that often is ready at once: it is polled once before
+    /// anything is driven for it.
+    #[inline(never)]
+    pub(crate) fn run_eagerly(
+        self: &Arc<Self>,
+        options: &CallOptions,
+        mut call: Pin<&mut (dyn Future<Output = ()> + Send)>,
+    ) -> Result<(), BlockingError> {
+        let place = self.check()?;
+        let limits = options.start()?;
+        // a call that is not ready registers its own waker when it is polled again
+        let mut context = Context::from_waker(Waker::noop());
+        if self
+            .poll_ready(|| call.as_mut().poll(&mut context))
+            .is_ready()
+        {
+            return Ok(());
+        }
+        self.run_at(place, limits, call)
+    }
+
+    fn run_at(
+        self: &Arc<Self>,
+        place: Place,
+        limits: Limits<'_>,
+        call: Pin<&mut (dyn Future<Output = ()> + Send)>,
+    ) -> Result<(), BlockingError> {
         match place {
             Place::Free => self.drive(limits, call),
             Place::Worker => tokio::task::block_in_place(|| self.drive(limits, call)),

@@ -168,6 +168,20 @@ impl BlockingRuntime {
         F: Future + Send,
         F::Output: Send,
     {
+        self.run(options, false, future)
+    }
+
+    /// Runs a future; with `eager` it is polled once before the runtime is driven.
+    pub(crate) fn run<F>(
+        &self,
+        options: &CallOptions,
+        eager: bool,
+        future: F,
+    ) -> Result<F::Output, BlockingError>
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
         let core = &self.inner.core;
         let mut output = None;
         let future = pin!(Some(future));
@@ -183,7 +197,10 @@ impl BlockingRuntime {
             }
             Poll::Ready(())
         }));
-        core.run(options, step)?;
+        match eager {
+            true => core.run_eagerly(options, step)?,
+            false => core.run(options, step)?,
+        }
         match output {
             Some(value) => Ok(value),
             None => unreachable!("the call ended without error, so its last step left the output"),

@@ -206,6 +206,7 @@ impl Response {
     /// # Cancel safety
     ///
     /// What was read is kept; a later call goes on.
+    #[blocking(eager)]
     pub async fn bytes(&mut self) -> Result<Bytes, Error> {
         self.collect().await
     }
@@ -222,6 +223,7 @@ impl Response {
     /// # Cancel safety
     ///
     /// What was read is kept; a later call goes on.
+    #[blocking(eager)]
     pub async fn text(&mut self) -> Result<String, Error> {
         let body = self.collect().await?;
         let charset = self
@@ -242,6 +244,7 @@ impl Response {
     /// # Cancel safety
     ///
     /// What was read is kept; a later call goes on.
+    #[blocking(eager)]
     pub async fn text_with_charset(&mut self, charset: &str) -> Result<String, Error> {
         let body = self.collect().await?;
         Ok(decode_text(&body, Some(charset)))
@@ -258,6 +261,7 @@ impl Response {
     ///
     /// What was read is kept; a later call goes on.
     #[cfg(feature = "json")]
+    #[blocking(eager)]
     pub async fn json<T: serde::de::DeserializeOwned + Send>(&mut self) -> Result<T, Error> {
         let body = self.collect().await?;
         crate::json::parse(&body).map_err(|error| self.0.about(error))
@@ -272,6 +276,7 @@ impl Response {
     /// # Cancel safety
     ///
     /// Nothing is lost.
+    #[blocking(eager)]
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         poll_fn(|cx| self.poll_piece(cx)).await
     }

@@ -27,6 +27,9 @@ impl Client {
     #[blocking(skip = "is private anyway")]
     async fn private(&self) {}
 
+    #[blocking(eager)]
+    pub fn not_polled(&self) {}
+
     #[blocking(wraps = blocking::Other)]
     pub async fn misspelt(&self) -> Other {
         Other

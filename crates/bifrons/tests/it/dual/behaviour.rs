@@ -112,6 +112,39 @@ fn buffered_items_of_a_paginator_do_not_drive_the_runtime() {
 }
 
 #[test]
+fn an_eager_method_drives_the_runtime_only_when_it_has_to_wait() {
+    let mut client = blocking::Client::new_on(runtime(), "a");
+    let before = client.runtime().stats().calls;
+    assert_eq!(client.after(0, 1).unwrap(), 1);
+    assert_eq!(client.runtime().stats().calls, before);
+    assert_eq!(client.after(2, 2).unwrap(), 2);
+    assert_eq!(client.runtime().stats().calls, before + 1);
+}
+
+#[test]
+fn an_eager_method_is_refused_and_limited_like_others() {
+    let mut client = blocking::Client::new_on(runtime(), "a");
+    in_async_context(|| assert!(is_refused(&client.after(0, 1))));
+    let mut limited = client.with_timeout(Duration::from_millis(5));
+    assert!(matches!(
+        limited.after(u32::MAX, 1),
+        Err(Error::Blocking(BlockingError::TimedOut { .. }))
+    ));
+    let token = CancelToken::default();
+    token.cancel();
+    let mut cancelled = client.with_options(CallOptions::default().with_cancel(token));
+    assert!(matches!(
+        cancelled.after(0, 1),
+        Err(Error::Blocking(BlockingError::Cancelled))
+    ));
+    client.runtime().shutdown(Duration::ZERO);
+    assert!(matches!(
+        client.after(0, 1),
+        Err(Error::Blocking(BlockingError::Closed))
+    ));
+}
+
+#[test]
 fn a_paginator_keeps_its_place_over_a_limit_of_time() {
     let mut pages = blocking::Client::new("a").pages(1);
     let error = pages.next_timeout(Duration::ZERO).unwrap_err();

@@ -354,6 +354,15 @@ impl Client {
         Err(Error::Said("on purpose"))
     }
 
+    /// Returns its argument, at once or after `waits` timers.
+    #[blocking(eager)]
+    pub async fn after(&mut self, waits: u32, value: u32) -> Result<u32> {
+        for _ in 0..waits {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        Ok(value)
+    }
+
     pub async fn stall(&self) -> Result<()> {
         std::future::pending().await
     }
