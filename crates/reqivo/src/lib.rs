@@ -49,7 +49,7 @@
 //!
 //! # Not there yet
 //!
-//! HTTP/2, WebSocket, cookies, multipart and streamed request bodies.
+//! HTTP/2, WebSocket, cookies, multipart bodies.
 
 mod connection;
 mod connection_pool;
@@ -69,6 +69,7 @@ pub mod proto;
 mod proxy;
 mod redirect;
 mod request;
+mod request_body;
 mod response;
 mod send;
 mod session;
@@ -96,6 +97,7 @@ pub use proto::{Limits, Tolerance};
 pub use proxy::{NoProxy, Proxy};
 pub use redirect::RedirectPolicy;
 pub use request::RequestBuilder;
+pub use request_body::{Body, IntoPiece};
 pub use response::{Hop, Response};
 pub use session::{Session, SessionBuilder};
 pub use stats::{ErrorCounts, SessionStats};

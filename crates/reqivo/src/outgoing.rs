@@ -1,4 +1,5 @@
-use bytes::Bytes;
+use std::time::Duration;
+
 use http::Method;
 use url::{Position, Url};
 
@@ -8,6 +9,7 @@ use crate::headers::Headers;
 use crate::proto::encode::{self, InvalidRequest};
 use crate::proxy::{PROXY_AUTHORIZATION, ProxyServer};
 use crate::request::Parts;
+use crate::request_body::Trailer;
 
 /// The head of a request: what the session and the call say, put together.
 #[derive(Clone, Copy)]
@@ -19,24 +21,56 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) proxy: Option<&'a ProxyServer>,
 }
 
+/// How the end of the body is told.
+#[derive(Clone, Copy)]
+pub(crate) enum Framing<'a> {
+    /// There is no body.
+    Absent,
+    Length(u64),
+    /// In chunks, with these fields after the last.
+    Chunked(&'a [Trailer]),
+}
+
+impl Framing<'_> {
+    fn length(self) -> Option<u64> {
+        match self {
+            Self::Absent => Some(0),
+            Self::Length(length) => Some(length),
+            Self::Chunked(_) => None,
+        }
+    }
+}
+
+/// What the head of a request says about its exchange.
+#[derive(Clone, Copy)]
+pub(crate) struct Checked {
+    /// Whether the connection is to be closed afterwards.
+    pub(crate) close: bool,
+    /// For how long the server is asked for leave to send the body.
+    pub(crate) expect: Option<Duration>,
+}
+
 impl Outgoing<'_> {
-    /// Looks for mistakes before any IO. Returns whether the connection is to be closed afterwards.
-    pub(crate) fn check(&self) -> Result<bool, Error> {
+    /// Looks for mistakes before any IO.
+    pub(crate) fn check(&self, framing: Framing<'_>) -> Result<Checked, Error> {
         let (mut hosts, mut lengths, mut close) = (0, 0, false);
+        let mut expect = self.parts.expect;
         for (name, value) in self.fields() {
             match name.len() {
                 4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
+                6 if name.eq_ignore_ascii_case(b"expect")
+                    && value.eq_ignore_ascii_case(b"100-continue") =>
+                {
+                    expect = expect.or(Some(EXPECT_WAIT));
+                }
                 10 if name.eq_ignore_ascii_case(b"connection") => {
                     close |=
                         crate::proto::list(value).any(|token| token.eq_ignore_ascii_case(b"close"));
                 }
                 14 if is_length(name) => {
                     lengths += 1;
-                    let length = self.parts.body.as_ref().map_or(0, Bytes::len);
-                    let given = std::str::from_utf8(value)
-                        .ok()
-                        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-                    if given.and_then(|text| text.parse().ok()) != Some(length) {
+                    let given = parse_length(value);
+                    if given.is_none() || given != framing.length() {
                         return Err(InvalidRequest::ContradictingLength.into());
                     }
                 }
@@ -50,11 +84,21 @@ impl Outgoing<'_> {
             return Err(InvalidRequest::Repeated.into());
         }
         encode::check_target(self.parts.url.path(), self.parts.url.query())?;
-        Ok(close)
+        if let Framing::Absent | Framing::Length(0) = framing {
+            // Nothing to ask leave for (RFC 9110 10.1.1).
+            expect = None;
+        }
+        Ok(Checked { close, expect })
+    }
+
+    /// The length that the caller gave a body whose own length is unknown.
+    pub(crate) fn given_length(&self) -> Option<u64> {
+        let (_, value) = self.fields().find(|(name, _)| is_length(name))?;
+        parse_length(value)
     }
 
     /// Writes the request line and the fields: the defaults, then the session's, then the call's.
-    pub(crate) fn write(&self, output: &mut Vec<u8>) {
+    pub(crate) fn write(&self, output: &mut Vec<u8>, framing: Framing<'_>) {
         let parts = self.parts;
         // The target was checked.
         let origin = self.proxy.map(|_| &parts.url[..Position::BeforePath]);
@@ -93,14 +137,26 @@ impl Outgoing<'_> {
         {
             encode::field(output, "Content-Type", content_type.as_bytes());
         }
-        let length = match &parts.body {
-            Some(body) => Some(body.len()),
-            None if has_body_by_nature(&parts.method) || self.has("content-length") => Some(0),
-            None => None,
-        };
-        if let Some(length) = length {
-            let mut digits = itoa::Buffer::new();
-            encode::field(output, "Content-Length", digits.format(length).as_bytes());
+        if parts.expect.is_some()
+            && !matches!(framing, Framing::Absent | Framing::Length(0))
+            && self.wants("expect")
+        {
+            encode::field(output, "Expect", b"100-continue");
+        }
+        match framing {
+            Framing::Length(length) => content_length(output, length),
+            Framing::Absent => {
+                if has_body_by_nature(&parts.method) || self.has("content-length") {
+                    content_length(output, 0);
+                }
+            }
+            Framing::Chunked(trailers) => {
+                if !trailers.is_empty() && self.wants("trailer") {
+                    let names: Vec<&str> = trailers.iter().map(|trailer| &*trailer.name).collect();
+                    encode::field(output, "Trailer", names.join(", ").as_bytes());
+                }
+                encode::field(output, "Transfer-Encoding", b"chunked");
+            }
         }
         output.extend_from_slice(b"\r\n");
     }
@@ -140,6 +196,20 @@ fn is_for_proxy(name: &[u8]) -> bool {
         && name.eq_ignore_ascii_case(PROXY_AUTHORIZATION.as_bytes())
 }
 
+fn content_length(output: &mut Vec<u8>, length: u64) {
+    let mut digits = itoa::Buffer::new();
+    encode::field(output, "Content-Length", digits.format(length).as_bytes());
+}
+
+fn parse_length(value: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(value).ok()?;
+    // `parse` would accept a sign.
+    match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => text.parse().ok(),
+        false => None,
+    }
+}
+
 fn is_length(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"content-length")
 }
@@ -161,3 +231,6 @@ fn host(output: &mut Vec<u8>, url: &Url) {
 }
 
 pub(crate) const USER_AGENT: &str = concat!("reqivo/", env!("CARGO_PKG_VERSION"));
+
+/// How long the server is waited for when the caller did not say.
+pub(crate) const EXPECT_WAIT: Duration = Duration::from_secs(1);

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
 use http::Method;
 use url::Url;
 
@@ -13,6 +13,7 @@ use crate::net::route::Via;
 use crate::proto::{Head, Limits};
 use crate::proxy::{Proxies, Proxy};
 use crate::redirect::RedirectPolicy;
+use crate::request_body::Body;
 use crate::response::Response;
 use crate::session::Session;
 use crate::timeouts::Timeouts;
@@ -33,8 +34,10 @@ pub(crate) struct Parts {
     pub(crate) headers: Headers,
     /// Names of defaults that are not sent.
     pub(crate) without: Vec<Box<str>>,
-    pub(crate) body: Option<Bytes>,
+    pub(crate) body: Option<Body>,
     pub(crate) content_type: Option<&'static str>,
+    /// For how long the server is asked for leave to send the body.
+    pub(crate) expect: Option<Duration>,
     pub(crate) timeouts: Option<Box<Timeouts>>,
     pub(crate) limits: Option<Box<Limits>>,
     pub(crate) redirects: Option<RedirectPolicy>,
@@ -116,11 +119,28 @@ impl RequestBuilder {
         })
     }
 
-    /// Sends these bytes as the body; no `Content-Type` is invented. Text is sent as UTF-8.
-    pub fn body(self, body: impl Into<Bytes>) -> Self {
+    /// Sends a body: bytes, text (as UTF-8), or what [`Body`] can be made from. No `Content-Type` is invented.
+    pub fn body(self, body: impl Into<Body>) -> Self {
         self.change(|parts| {
-            parts.body = Some(body.into());
+            parts.body = Some(body.into().checked()?);
             parts.content_type = None;
+            Ok(())
+        })
+    }
+
+    /// Asks the server for leave before the body is sent, with `Expect: 100-continue`, and waits for up to 1 s.
+    ///
+    /// The body is sent when the server says so with an interim response or stays silent. A final response instead,
+    /// such as 401, 413 or 417, is what the call returns; the body is not sent then, and the connection is closed. A
+    /// request without a body does not ask.
+    pub fn expect_continue(self) -> Self {
+        self.expect_continue_within(crate::outgoing::EXPECT_WAIT)
+    }
+
+    /// As [`expect_continue`](Self::expect_continue), with another time to wait for the server.
+    pub fn expect_continue_within(self, wait: Duration) -> Self {
+        self.change(|parts| {
+            parts.expect = Some(wait);
             Ok(())
         })
     }
@@ -132,7 +152,7 @@ impl RequestBuilder {
             let body = serde_json::to_vec(value).map_err(|error| {
                 Error::builder("the value cannot be written as json").with_source(error)
             })?;
-            parts.body = Some(body.into());
+            parts.body = Some(Body::from(body));
             parts.content_type = Some("application/json");
             Ok(())
         })
@@ -294,6 +314,7 @@ impl Parts {
             without: Vec::new(),
             body: None,
             content_type: None,
+            expect: None,
             timeouts: None,
             limits: None,
             redirects: None,
@@ -332,7 +353,7 @@ impl fmt::Debug for RequestBuilder {
                 .field("method", &parts.method)
                 .field("url", &parts.url.as_str())
                 .field("headers", &parts.headers)
-                .field("body_bytes", &parts.body.as_ref().map(Bytes::len)),
+                .field("body", &parts.body),
             Err(error) => shown.field("error", error),
         };
         shown.finish_non_exhaustive()

@@ -2,7 +2,6 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::Method;
 use tokio::time::Instant;
 use url::Url;
@@ -20,6 +19,7 @@ use crate::proto::{Limits, Tolerance};
 use crate::proxy::{Environment, Proxies, Proxy};
 use crate::redirect::RedirectPolicy;
 use crate::request::RequestBuilder;
+use crate::request_body::Body;
 use crate::response::Response;
 use crate::stats::{Counters, SessionStats};
 use crate::timeouts::Timeouts;
@@ -127,14 +127,15 @@ impl Session {
 
     /// Starts a request from a value of the `http` crate.
     #[blocking(wrap = crate::blocking::RequestBuilder)]
-    pub fn prepare(&self, request: http::Request<Bytes>) -> RequestBuilder {
+    pub fn prepare(&self, request: http::Request<impl Into<Body>>) -> RequestBuilder {
         let (parts, body) = request.into_parts();
         let builder = self
             .request(parts.method, parts.uri.to_string().as_str())
             .headers(&Headers::from(&parts.headers));
-        match body.is_empty() {
-            true => builder,
-            false => builder.body(body),
+        let body = body.into();
+        match body.length() {
+            Some(0) => builder,
+            _ => builder.body(body),
         }
     }
 
@@ -148,7 +149,10 @@ impl Session {
     ///
     /// As [`RequestBuilder::send`].
     #[blocking(wrap = crate::blocking::Response)]
-    pub async fn execute(&self, request: http::Request<Bytes>) -> Result<Response, Error> {
+    pub async fn execute(
+        &self,
+        request: http::Request<impl Into<Body> + Send>,
+    ) -> Result<Response, Error> {
         self.prepare(request).send().await
     }
 

@@ -28,6 +28,9 @@ pub enum ErrorKind {
     Json,
     /// The body was already handed out or lost.
     Body,
+    /// The body of the request could not be sent to its end: its source failed, did not keep to the declared length,
+    /// or was used up by an earlier attempt.
+    RequestBody,
     /// The status is 4xx or 5xx, and the caller asked for that to be an error.
     Status,
     /// A redirect was not followed: too many, a loop, or refused by the policy.
@@ -80,6 +83,7 @@ impl ErrorKind {
             Self::Decode => "decode",
             Self::Json => "json",
             Self::Body => "body",
+            Self::RequestBody => "request_body",
             Self::Status => "status",
             Self::Redirect => "redirect",
             Self::Custom => "custom",

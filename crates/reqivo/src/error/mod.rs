@@ -323,6 +323,13 @@ impl Error {
         matches!(self.0.kind, ErrorKind::Decode | ErrorKind::Json)
     }
 
+    /// Returns whether the body of the request could not be sent to its end, for a reason on this side: its source
+    /// failed, did not keep to the declared length, or was used up by an earlier attempt.
+    #[must_use]
+    pub fn is_request_body(&self) -> bool {
+        self.0.kind == ErrorKind::RequestBody
+    }
+
     /// Returns whether the error stands for a 4xx or 5xx status.
     #[must_use]
     pub fn is_status(&self) -> bool {

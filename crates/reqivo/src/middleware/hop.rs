@@ -17,6 +17,7 @@ use crate::net::memory::Memory;
 use crate::net::stream::Stream;
 use crate::pool::Lease;
 use crate::proto::{Head, Limits, Tolerance};
+use crate::request_body::Body;
 use crate::send::Answer;
 
 /// A request on its way through the middleware: complete but for `Host` and the fields that frame the body.
@@ -24,7 +25,7 @@ pub struct HopRequest {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: Headers,
-    pub(crate) body: Option<Bytes>,
+    pub(crate) body: Option<Body>,
     pub(crate) hop: usize,
     pub(crate) rules: Rules,
 }
@@ -83,11 +84,11 @@ impl HopRequest {
     /// Returns the body when it is in memory.
     #[must_use]
     pub fn body(&self) -> Option<&Bytes> {
-        self.body.as_ref()
+        self.body.as_ref().and_then(Body::bytes)
     }
 
     /// Replaces the body.
-    pub fn set_body(&mut self, body: impl Into<Bytes>) {
+    pub fn set_body(&mut self, body: impl Into<Body>) {
         self.body = Some(body.into());
     }
 
@@ -104,7 +105,10 @@ impl HopRequest {
             method: self.method.clone(),
             url: self.url.clone(),
             headers: self.headers.clone(),
-            body: self.body.clone(),
+            body: match &self.body {
+                Some(body) => Some(body.try_clone()?),
+                None => None,
+            },
             hop: self.hop,
             rules: self.rules.clone(),
         })

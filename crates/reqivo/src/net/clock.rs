@@ -48,6 +48,8 @@ pub(crate) enum Waiting {
     Write,
     FirstByte,
     Read,
+    /// The body's own source, or leave to send it: only the total limit covers that.
+    Source,
 }
 
 impl Clock {
@@ -87,6 +89,7 @@ impl Clock {
         }
         let (limit, after) = match waiting {
             Waiting::Write => (TimeLimit::Write, self.limits.write),
+            Waiting::Source => (TimeLimit::Total, None),
             Waiting::FirstByte if self.limits.first_byte.is_some() => {
                 (TimeLimit::FirstByte, self.limits.first_byte)
             }

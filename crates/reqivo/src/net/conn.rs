@@ -109,6 +109,22 @@ impl Conn {
         write_head(&mut self.output);
     }
 
+    /// The buffer that goes out next, for more of the request. To be added to only while all of it or none of it
+    /// is still to be sent, or else it would only ever grow.
+    pub(crate) fn output(&mut self) -> &mut Vec<u8> {
+        if self.written == self.output.len() {
+            self.output.clear();
+            self.written = 0;
+        }
+        &mut self.output
+    }
+
+    /// How much of the buffer is still to be sent, and whether a part of it was.
+    pub(crate) fn unsent(&self) -> (usize, bool) {
+        let unsent = self.output.len() - self.written;
+        (unsent, self.written > 0 && unsent > 0)
+    }
+
     /// Gives back memory that only a large exchange needed.
     pub(crate) fn settle(&mut self) {
         if self.output.capacity() > KEEP_CAPACITY {
@@ -120,7 +136,7 @@ impl Conn {
         }
     }
 
-    /// Sends what is left of the request; `body` follows the head. Returns the bytes of the body that went out.
+    /// Sends what is left of the request; `body` follows the head. Returns how much went out.
     pub(crate) fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
@@ -146,6 +162,7 @@ impl Conn {
         let of_head = count.min(head.len());
         self.written += of_head;
         Poll::Ready(Ok(Sent::Some {
+            count,
             of_body: count - of_head,
         }))
     }
@@ -219,7 +236,11 @@ impl Conn {
 
 /// The outcome of a write.
 pub(crate) enum Sent {
-    Some { of_body: usize },
+    Some {
+        /// How many bytes, of the head and of the body.
+        count: usize,
+        of_body: usize,
+    },
     All,
 }
 

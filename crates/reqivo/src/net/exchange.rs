@@ -8,6 +8,7 @@ use http::Method;
 
 use super::clock::{Clock, Waiting};
 use super::conn::{Conn, Sent};
+use super::upload::{Broken, Step, Upload};
 use crate::error::{Error, Phase};
 use crate::proto::{BodyLength, Decoder, Event, Head, Limits, Tolerance, Violation};
 
@@ -18,10 +19,20 @@ pub(crate) struct Exchange {
     /// What is left of a body that is too large to be copied behind the head.
     body: Bytes,
     sending: Sending,
+    /// What was to be sent and was not begun.
+    unused: Option<Box<Upload>>,
     any_sent: bool,
     unclean_close: bool,
     close_asked: bool,
     on_interim: Option<OnInterim>,
+}
+
+/// What came of sending as much as goes at once.
+enum Progress {
+    /// It could go on, but first it is time to read.
+    Paused,
+    /// It is done, or waits.
+    Halted,
 }
 
 /// Who is told about interim responses.
@@ -36,7 +47,10 @@ impl fmt::Debug for OnInterim {
 
 #[derive(Debug)]
 enum Sending {
+    /// The head, and a body that is there as a whole.
     Going,
+    /// A body that has a source, or waits for the server's leave.
+    Uploading(Box<Upload>),
     Done,
     /// The peer stopped reading; it may have answered all the same.
     Broken(Option<io::Error>),
@@ -66,6 +80,7 @@ impl Exchange {
             decoder: Decoder::new(method, limits, tolerance),
             body,
             sending: Sending::Going,
+            unused: None,
             any_sent: false,
             unclean_close: tolerance.unclean_tls_close,
             close_asked,
@@ -77,6 +92,31 @@ impl Exchange {
     pub(crate) fn telling(mut self, on_interim: Option<&OnInterim>) -> Self {
         self.on_interim = on_interim.cloned();
         self
+    }
+
+    /// Sends this behind the head.
+    pub(crate) fn uploading(mut self, upload: Option<Box<Upload>>) -> Self {
+        if let Some(upload) = upload {
+            self.sending = Sending::Uploading(upload);
+        }
+        self
+    }
+
+    /// Gives back an upload whose source was not asked for anything and which will not be sent here.
+    pub(crate) fn take_unused(&mut self) -> Option<Box<Upload>> {
+        self.unused.take()
+    }
+
+    /// What is left of the request will not be sent.
+    pub(crate) fn stop_sending(&mut self, error: Option<io::Error>) {
+        if self.is_sending() {
+            let before = std::mem::replace(&mut self.sending, Sending::Broken(error));
+            if let Sending::Uploading(upload) = before
+                && !upload.is_touched()
+            {
+                self.unused = Some(upload);
+            }
+        }
     }
 
     /// Whether the connection may carry another exchange.
@@ -98,22 +138,13 @@ impl Exchange {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Head, Failure>> {
         loop {
-            if matches!(self.sending, Sending::Going) {
-                match conn.poll_send(cx, &self.body) {
-                    Poll::Ready(Ok(Sent::Some { of_body })) => {
-                        self.body.advance(of_body);
-                        self.any_sent = true;
-                        clock.progress();
-                        continue;
-                    }
-                    Poll::Ready(Ok(Sent::All)) => {
-                        self.sending = Sending::Done;
-                        clock.request_sent();
-                    }
-                    Poll::Ready(Err(error)) => self.sending = Sending::Broken(Some(error)),
-                    Poll::Pending => {}
-                }
-            }
+            let sent = match self.is_sending() {
+                true => match self.send_some(conn, clock, cx) {
+                    Ok(sent) => sent,
+                    Err(error) => return Poll::Ready(Err(self.failure(error, conn, false))),
+                },
+                false => Progress::Halted,
+            };
             match conn.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => {
                     let finished = self.decoder.finish(&mut conn.input);
@@ -125,6 +156,7 @@ impl Exchange {
                         Ok(None) => continue,
                         Ok(Some(head)) => {
                             clock.head_arrived();
+                            self.consider(&head);
                             return Poll::Ready(Ok(head));
                         }
                         Err(error) => return Poll::Ready(Err(self.failure(error, conn, false))),
@@ -139,20 +171,97 @@ impl Exchange {
                         Sending::Broken(first) => {
                             Error::network(first.take().unwrap_or(error), Phase::Write)
                         }
-                        Sending::Going => Error::network(error, Phase::Write),
+                        Sending::Going | Sending::Uploading(_) => {
+                            Error::network(error, Phase::Write)
+                        }
                         Sending::Done => Error::network(error, Phase::Head),
                     };
                     return Poll::Ready(Err(self.failure(error, conn, true)));
                 }
-                Poll::Pending => {}
+                Poll::Pending => {
+                    if let Progress::Paused = sent {
+                        continue;
+                    }
+                }
             }
-            let (waiting, phase) = match self.sending {
+            let (waiting, phase) = match &self.sending {
                 Sending::Going => (Waiting::Write, Phase::Write),
+                Sending::Uploading(upload) if upload.waits_for_peer(conn) => {
+                    (Waiting::Write, Phase::Write)
+                }
+                Sending::Uploading(_) => (Waiting::Source, Phase::Write),
                 _ if self.decoder.has_started(&conn.input) => (Waiting::Read, Phase::Head),
                 _ => (Waiting::FirstByte, Phase::Head),
             };
             let expiry = ready!(conn.poll_expired(cx, clock, waiting));
             return Poll::Ready(Err(self.failure(expiry.error(phase), conn, false)));
+        }
+    }
+
+    fn is_sending(&self) -> bool {
+        matches!(self.sending, Sending::Going | Sending::Uploading(_))
+    }
+
+    /// Sends what goes at once.
+    fn send_some(
+        &mut self,
+        conn: &mut Conn,
+        clock: &mut Clock,
+        cx: &mut Context<'_>,
+    ) -> Result<Progress, Error> {
+        loop {
+            let mut pause = false;
+            let step = match &mut self.sending {
+                Sending::Going => match conn.poll_send(cx, &self.body) {
+                    Poll::Ready(Ok(Sent::Some { of_body, .. })) => {
+                        self.body.advance(of_body);
+                        pause = !self.body.is_empty();
+                        Poll::Ready(Ok(Step::Moved))
+                    }
+                    Poll::Ready(Ok(Sent::All)) => Poll::Ready(Ok(Step::Done)),
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(Broken::Connection(error))),
+                    Poll::Pending => Poll::Pending,
+                },
+                Sending::Uploading(upload) => {
+                    let step = upload.poll_send(conn, cx);
+                    pause = upload.is_unheard();
+                    step
+                }
+                _ => return Ok(Progress::Halted),
+            };
+            match step {
+                Poll::Ready(Ok(Step::Moved)) => {
+                    self.any_sent = true;
+                    clock.progress();
+                    if pause {
+                        return Ok(Progress::Paused);
+                    }
+                }
+                Poll::Ready(Ok(Step::Done)) => {
+                    self.sending = Sending::Done;
+                    clock.request_sent();
+                }
+                Poll::Ready(Err(Broken::Connection(error))) => {
+                    self.stop_sending(Some(error));
+                }
+                Poll::Ready(Err(Broken::Source(error))) => {
+                    self.stop_sending(None);
+                    return Err(error);
+                }
+                Poll::Pending => return Ok(Progress::Halted),
+            }
+        }
+    }
+
+    /// Decides about the rest of the request when the head of the final response is there.
+    ///
+    /// A server that refuses does not want it. One that answers well while the body is still on its way may need it
+    /// for the rest of its answer, so it is sent while that is read.
+    fn consider(&mut self, head: &Head) {
+        let refused = head.status() >= 300;
+        let begun = !matches!(&self.sending, Sending::Uploading(upload) if !upload.is_touched());
+        if refused || !begun {
+            self.stop_sending(None);
         }
     }
 
@@ -163,6 +272,11 @@ impl Exchange {
                 None => return Ok(None),
                 Some(Event::Head(head)) => return Ok(Some(head)),
                 Some(Event::Interim(head)) => {
+                    if let Sending::Uploading(upload) = &mut self.sending
+                        && head.status() == 100
+                    {
+                        upload.give_leave();
+                    }
                     if let Some(on_interim) = &self.on_interim {
                         (on_interim.0)(&head);
                     }
@@ -208,15 +322,32 @@ impl Exchange {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Event, Error>> {
         loop {
+            let sent = self.send_aside(conn, clock, cx)?;
             match self.decoder.decode(&mut conn.input) {
                 Ok(Some(event)) => return Poll::Ready(Ok(event)),
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Err(Error::protocol(error, Phase::Body))),
             }
             let filled = conn.poll_fill(cx);
+            if let (Poll::Pending, Progress::Paused) = (&filled, sent) {
+                continue;
+            }
             if let Some(event) = ready!(self.after_read(filled, conn, clock, cx))? {
                 return Poll::Ready(Ok(event));
             }
+        }
+    }
+
+    /// Sends more of a request whose answer has begun.
+    fn send_aside(
+        &mut self,
+        conn: &mut Conn,
+        clock: &mut Clock,
+        cx: &mut Context<'_>,
+    ) -> Result<Progress, Error> {
+        match self.is_sending() {
+            true => self.send_some(conn, clock, cx),
+            false => Ok(Progress::Halted),
         }
     }
 
@@ -231,7 +362,13 @@ impl Exchange {
         let room = buffer.capacity() - buffer.len();
         let left = self.decoder.known_left().unwrap_or(0);
         let limit = usize::try_from(left).unwrap_or(usize::MAX).min(room);
-        let filled = conn.poll_fill_into(cx, buffer, limit);
+        let filled = loop {
+            let sent = self.send_aside(conn, clock, cx)?;
+            match (conn.poll_fill_into(cx, buffer, limit), sent) {
+                (Poll::Pending, Progress::Paused) => {}
+                (filled, _) => break filled,
+            }
+        };
         if let Poll::Ready(Ok(count)) = filled {
             self.decoder.skip_known(count as u64);
         }

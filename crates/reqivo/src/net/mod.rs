@@ -10,3 +10,4 @@ pub(crate) mod stream;
 mod through;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+pub(crate) mod upload;

@@ -18,6 +18,8 @@ pub enum InvalidRequest {
     Repeated,
     /// Transfer-Encoding is given by the caller; the library decides the framing.
     TransferEncoding,
+    /// The field frames, routes or authenticates the message or describes its content, so it cannot be a trailer.
+    Trailer,
 }
 
 impl fmt::Display for InvalidRequest {
@@ -29,6 +31,7 @@ impl fmt::Display for InvalidRequest {
             Self::ContradictingLength => "content-length contradicts the body",
             Self::Repeated => "content-length or host is given more than once",
             Self::TransferEncoding => "transfer-encoding is decided by the library",
+            Self::Trailer => "field cannot be sent as a trailer",
         })
     }
 }
@@ -141,9 +144,16 @@ pub fn chunk(out: &mut Vec<u8>, data: &[u8]) {
     if data.is_empty() {
         return;
     }
+    chunk_size(out, data.len());
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the line before the data of a chunk, which a line end follows. The length must not be 0.
+pub fn chunk_size(out: &mut Vec<u8>, length: usize) {
     let mut size = [0_u8; 16];
     let mut at = size.len();
-    let mut left = data.len();
+    let mut left = length;
     while left > 0 {
         at -= 1;
         size[at] = b"0123456789abcdef"[left & 15];
@@ -151,13 +161,23 @@ pub fn chunk(out: &mut Vec<u8>, data: &[u8]) {
     }
     out.extend_from_slice(&size[at..]);
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(data);
-    out.extend_from_slice(b"\r\n");
 }
 
 /// Writes the end of a chunked body without trailers.
 pub fn last_chunk(out: &mut Vec<u8>) {
     out.extend_from_slice(b"0\r\n\r\n");
+}
+
+/// Writes the end of a chunked body with these trailer fields, whose names and values must have been checked.
+pub fn last_chunk_with<'a>(
+    out: &mut Vec<u8>,
+    trailers: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers {
+        field(out, name, value);
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 fn is_token(byte: u8) -> bool {

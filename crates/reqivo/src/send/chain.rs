@@ -1,7 +1,6 @@
 use std::mem;
 use std::pin::Pin;
 
-use bytes::Bytes;
 use http::Method;
 use url::Url;
 
@@ -12,6 +11,7 @@ use crate::headers::Headers;
 use crate::middleware::{Handled, HopRequest, HopResponse, Next, Rules, Terminal};
 use crate::outgoing::USER_AGENT;
 use crate::request::Parts;
+use crate::request_body::Body;
 
 impl<'s> Call<'s> {
     /// One exchange, with the middleware of the session around it. Boxed: it would make every request's
@@ -28,7 +28,7 @@ impl<'s> Call<'s> {
                 method: parts.method.clone(),
                 url: parts.url.clone(),
                 headers: self.merged(parts),
-                body: parts.body.clone(),
+                body: parts.body.as_ref().map(Body::share),
                 hop: self.history.len(),
                 rules: self.rules(parts),
             };
@@ -96,7 +96,7 @@ struct Kept {
     url: Url,
     headers: Headers,
     without: Vec<Box<str>>,
-    body: Option<Bytes>,
+    body: Option<Body>,
     content_type: Option<&'static str>,
     session_headers: bool,
 }

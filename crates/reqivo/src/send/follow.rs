@@ -5,6 +5,7 @@ use crate::error::{Error, RedirectProblem};
 use crate::incoming::Live;
 use crate::redirect;
 use crate::request::Parts;
+use crate::request_body::Body;
 use crate::response::Hop;
 
 impl Call<'_> {
@@ -24,6 +25,13 @@ impl Call<'_> {
             Some(policy) => policy.clone(),
             None => self.session.redirects.clone(),
         };
+        let (method, keep_body) = policy.method(head.status(), &parts.method);
+        if keep_body && !parts.body.as_ref().is_none_or(Body::can_be_opened) {
+            let status = http::StatusCode::from_u16(head.status()).unwrap_or_default();
+            let problem = RedirectProblem::BodyNotReplayable;
+            let error = Error::redirect(problem, "the body cannot be replayed", status);
+            return Err(self.about(error.with_sent(true), &parts));
+        }
         let remote = match lease.conn() {
             Some(conn) => conn.remote,
             None => return Err(crate::incoming::lost()),
@@ -33,7 +41,6 @@ impl Call<'_> {
         Box::new(Live::new(lease, exchange, clock, None, limits))
             .drain()
             .await;
-        let (method, keep_body) = policy.method(head.status(), &parts.method);
         let from = std::mem::replace(&mut parts.url, target);
         let before = std::mem::replace(&mut parts.method, method);
         tracing::debug!(
@@ -52,6 +59,7 @@ impl Call<'_> {
         if !keep_body {
             parts.body = None;
             parts.content_type = None;
+            parts.expect = None;
             redirect::drop_body_fields(&mut parts.headers);
         }
         policy.clean(&mut parts.headers, &from, &parts.url);

@@ -3,12 +3,14 @@ use std::future::poll_fn;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::upload::{framing, give_back, prepare};
 use super::{Answer, Call, is_idempotent, status_of};
 use crate::error::Error;
 use crate::net::exchange::{Exchange, Failure};
 use crate::net::route::Via;
 use crate::pool::Lease;
 use crate::request::Parts;
+use crate::request_body::Body;
 
 impl Call<'_> {
     /// One request and the head of its response.
@@ -21,7 +23,7 @@ impl Call<'_> {
             (None, None) => connector.proxy(&parts.url, parts.proxies.as_ref())?,
         };
         let outgoing = self.outgoing(parts, proxy.as_ref());
-        let close_asked = outgoing.check()?;
+        let (mut upload, mut checked) = prepare(outgoing, parts).await?;
         let now = match self.history.is_empty() {
             true => self.clock.started,
             false => Instant::now(),
@@ -55,21 +57,25 @@ impl Call<'_> {
             };
             let mut separate_body = Bytes::new();
             conn.start(|output| {
-                outgoing.write(output);
-                match &parts.body {
-                    Some(body) if body.len() > COPIED_BODY => separate_body = body.clone(),
-                    Some(body) => output.extend_from_slice(body),
-                    None => {}
+                outgoing.write(output, framing(upload.as_deref(), parts.body.as_ref()));
+                if upload.is_none()
+                    && let Some(body) = parts.body.as_ref().and_then(Body::whole)
+                {
+                    match body.len() > COPIED_BODY {
+                        true => separate_body = body.clone(),
+                        false => output.extend_from_slice(body),
+                    }
                 }
             });
             let mut exchange = Exchange::new(
                 &parts.method,
                 separate_body,
-                close_asked,
+                checked.close,
                 self.limits(parts),
                 &self.session.tolerance,
             )
-            .telling(parts.on_interim.as_ref());
+            .telling(parts.on_interim.as_ref())
+            .uploading(upload.take());
             let clock = &mut self.clock;
             let head = poll_fn(|cx| exchange.poll_head(conn, clock, cx)).await;
             match head {
@@ -77,6 +83,7 @@ impl Call<'_> {
                     if let Some(watch) = &self.clock.watch {
                         watch.answered(status_of(&head), &head.headers);
                     }
+                    give_back(&mut exchange, parts);
                     return Ok(Answer {
                         head,
                         lease,
@@ -85,7 +92,11 @@ impl Call<'_> {
                 }
                 Err(failure) => {
                     sent |= failure.sent;
-                    if !(reused && may_repeat && is_stale(&failure, is_idempotent(parts))) {
+                    exchange.stop_sending(None);
+                    give_back(&mut exchange, parts);
+                    let whole = parts.body.as_ref().is_none_or(Body::can_be_opened);
+                    if !(reused && may_repeat && whole && is_stale(&failure, is_idempotent(parts)))
+                    {
                         return Err(failure.error.with_sent(sent));
                     }
                     // The server closed the kept connection before it saw the request.
@@ -98,6 +109,9 @@ impl Call<'_> {
                     may_repeat = false;
                     self.clock.progress();
                     lease.close_failed();
+                    (upload, checked) = prepare(outgoing, parts)
+                        .await
+                        .map_err(|error| error.with_sent(sent))?;
                 }
             }
         }

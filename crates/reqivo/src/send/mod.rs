@@ -4,6 +4,7 @@ mod chain;
 mod finish;
 mod follow;
 mod hop;
+mod upload;
 
 use http::StatusCode;
 use tokio::runtime::{self, Handle};

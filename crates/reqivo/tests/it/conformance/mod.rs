@@ -2,6 +2,8 @@
 //!
 //! The id of a rule stands in the name or in the doc comment of its tests.
 
+mod s02_bodies;
+mod s02_expect;
 mod s02_requests;
 mod s03_responses;
 mod s04_interim;
