@@ -1,7 +1,7 @@
 //! What the threads of a server share with the test.
 
 use std::{
-    net::Shutdown,
+    net::{Shutdown, SocketAddr},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -61,6 +61,8 @@ pub enum End {
 pub struct ConnectionRecord {
     /// The number of requests whose head was read.
     pub requests: usize,
+    /// The address of the client; a Unix-domain socket has none.
+    pub peer: Option<SocketAddr>,
     /// The protocol chosen by ALPN.
     pub alpn: Option<Vec<u8>>,
     /// The host name asked for by SNI.
@@ -163,7 +165,11 @@ impl Shared {
     pub(crate) fn opened(&self, socket: &Arc<Socket>) -> usize {
         let mut state = self.lock();
         let index = state.records.len();
-        state.records.push(ConnectionRecord::default());
+        let peer = socket.peer_addr().ok().and_then(|addr| addr.as_socket());
+        state.records.push(ConnectionRecord {
+            peer,
+            ..ConnectionRecord::default()
+        });
         state.sockets.push((index, Arc::downgrade(socket)));
         drop(state);
         self.changed.notify_all();

@@ -80,6 +80,8 @@ mod url_text;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 
+pub use net::dial::{ConnectConfig, KeepAlive};
+pub use net::resolve::{CachingResolver, Resolve, Resolving, SystemResolver};
 #[cfg(feature = "tls")]
 pub use net::tls::{Pin, TlsConfig, TlsInfo, TlsVersion};
 

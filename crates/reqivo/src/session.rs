@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use http::Method;
@@ -13,6 +13,8 @@ use crate::events::{Event, Listener};
 use crate::headers::Headers;
 use crate::middleware::{Link, Middleware};
 use crate::net::connect::Connector;
+use crate::net::dial::ConnectConfig;
+use crate::net::resolve::Resolve;
 use crate::net::route::new_settings_id;
 use crate::pool::{Pool, PoolConfig, PoolStats};
 use crate::proto::{Limits, Tolerance};
@@ -379,14 +381,39 @@ impl SessionBuilder {
         })
     }
 
+    /// Sets how TCP connections are opened.
+    pub fn connect(self, config: ConnectConfig) -> Self {
+        self.change(|this| {
+            this.connector.settings.network = match this.connector.settings.network {
+                0 => config.id,
+                _ => new_settings_id(),
+            };
+            this.connector.config = config;
+            Ok(())
+        })
+    }
+
     /// Uses these addresses for a host instead of looking it up.
     pub fn resolve(self, host: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let addresses = addresses.into_iter().map(|ip| SocketAddr::new(ip, 0));
+        self.resolve_to(host, addresses)
+    }
+
+    /// Connects to these addresses and ports for a host instead of looking it up; port 0 stands for that of the URL.
+    pub fn resolve_to(self, host: &str, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.change(|this| {
-            let host = host.to_ascii_lowercase();
+            let (host, addresses) = (host.to_ascii_lowercase(), addresses.into_iter().collect());
             this.connector.settings.network = new_settings_id();
-            this.connector
-                .overrides
-                .insert(host, addresses.into_iter().collect());
+            this.connector.names.fixed.insert(host, addresses);
+            Ok(())
+        })
+    }
+
+    /// Looks up hosts with this instead of the resolver of the operating system.
+    pub fn resolver(self, resolver: impl Resolve) -> Self {
+        self.change(|this| {
+            this.connector.settings.network = new_settings_id();
+            this.connector.names.resolver = Some(Arc::new(resolver));
             Ok(())
         })
     }
