@@ -324,6 +324,7 @@ impl SessionBuilder {
         self.change(|this| {
             tls.check()?;
             this.connector.settings.tls = tls.id;
+            this.connector.tls_for_proxies = tls.for_proxies().map(crate::net::tls::Tls::new);
             this.connector.tls = crate::net::tls::Tls::new(tls);
             Ok(())
         })

@@ -25,6 +25,9 @@ pub(crate) struct Connector {
     pub(crate) config: ConnectConfig,
     #[cfg(feature = "tls")]
     pub(crate) tls: super::tls::Tls,
+    /// Where they differ from `tls`.
+    #[cfg(feature = "tls")]
+    pub(crate) tls_for_proxies: Option<super::tls::Tls>,
     /// What is connected to instead of the hosts of URLs.
     pub(crate) via: Option<Via>,
     pub(crate) proxies: Option<Arc<Proxies>>,
@@ -153,8 +156,14 @@ impl Connector {
             (None, own) => own,
             (all, _) => all,
         };
-        let own = proxy.and_then(|proxy| proxy.tls.as_deref());
-        let handshake = Box::pin(own.unwrap_or(&self.tls).handshake(host, stream));
+        let tls = match proxy {
+            None => &self.tls,
+            Some(proxy) => {
+                let own = proxy.tls.as_deref().or(self.tls_for_proxies.as_ref());
+                own.unwrap_or(&self.tls)
+            }
+        };
+        let handshake = Box::pin(tls.handshake(host, stream));
         let stream = until(expiry, Phase::Tls, handshake).await??;
         if let Some(watch) = &clock.watch {
             watch.secured();

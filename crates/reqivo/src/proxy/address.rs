@@ -204,7 +204,7 @@ impl ProxyServer {
     #[cfg(feature = "tls")]
     fn has_tls_of(&self, other: &Self) -> bool {
         match (&self.tls, &other.tls) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (Some(a), Some(b)) => a.has_settings_of(b),
             (None, None) => true,
             _ => false,
         }

@@ -137,7 +137,8 @@ impl Proxy {
         Ok(self)
     }
 
-    /// Sets what the connection to an `https://` proxy trusts and shows, instead of the settings of the session.
+    /// Sets how TLS is spoken with an `https://` proxy, instead of the settings of the session without their client
+    /// certificate.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: TlsConfig) -> Self {
         self.extras.tls = Some(Arc::new(Tls::new(tls)));
@@ -212,6 +213,10 @@ enum Ready {
 
 impl Rule {
     fn new(proxy: Proxy) -> Result<Self, Error> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &proxy.extras.tls {
+            tls.check()?;
+        }
         let choice = match proxy.choice {
             Choice::Fixed(text) => {
                 Ready::Fixed(Arc::new(ProxyServer::parse(&text, &proxy.extras)?))

@@ -171,7 +171,7 @@ impl TlsConfig {
         self.changed()
     }
 
-    /// Shows servers that ask for it this certificate: a PEM text with the certificate and those of the authorities between
+    /// Shows servers that ask for it (proxies are none) this certificate: a PEM text with the certificate and those of the authorities between
     /// it and the root, and one with its key (PKCS#8, PKCS#1 or SEC1, not encrypted). One text may hold
     /// both and be given twice.
     ///
@@ -370,6 +370,15 @@ impl TlsConfig {
             return None;
         }
         self.names.get(host).map(String::as_str)
+    }
+
+    /// The settings for the way to a proxy that has none of its own, where they differ: what servers are shown is
+    /// not for it.
+    pub(crate) fn for_proxies(&self) -> Option<Self> {
+        self.client.is_some().then(|| Self {
+            client: None,
+            ..self.clone()
+        })
     }
 
     /// Whether [`build`](Self::build) reads files.

@@ -48,6 +48,14 @@ impl Tls {
         }
     }
 
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.config.check()
+    }
+
+    pub(crate) fn has_settings_of(&self, other: &Self) -> bool {
+        self.config.id == other.config.id
+    }
+
     /// Speaks TLS with a host over a stream.
     pub(crate) async fn handshake(
         &self,

@@ -239,6 +239,28 @@ scenarios! {
         assert_eq!(proxy.visits().len(), 1);
     }
 
+    /// X3, X7: what servers are shown is not for the proxy, unless it is told.
+    fn x3_a_client_certificate_is_shown_to_servers_and_not_to_the_proxy() {
+        let authority = Authority::new();
+        let server = Server::builder().tls(authority.good().require_client(&authority)).start(|_| Reply::ok("known"));
+        let client = authority.client("me");
+        let tls = || trust(&authority).client_certificate_pem(client.pem(), client.key_pem()).unwrap();
+        let strict = TestProxy::http().tls(authority.good().require_client(&authority)).start();
+        let easy = TestProxy::http().tls(authority.good()).start();
+        for (rule, good) in [
+            (Proxy::all(easy.url()).unwrap(), true),
+            (Proxy::all(strict.url()).unwrap(), false),
+            (Proxy::all(strict.url()).unwrap().tls(tls()), true),
+        ] {
+            let session = Session::builder().tls(tls()).proxy(rule).build().unwrap();
+            match wait!(session.get(server.url("/")).send()) {
+                Ok(mut response) => assert!(good && wait!(response.text()).unwrap() == "known"),
+                Err(error) => assert!(!good && error.is_proxy(), "{error}"),
+            }
+        }
+        assert_eq!(strict.visits().len(), 1);
+    }
+
     fn x4_names_are_looked_up_by_the_proxy_or_here_as_the_scheme_says() {
         let server = Server::start(|request: &Request| Reply::ok(request.target.clone()));
         let port = server.addr().port();
