@@ -46,6 +46,11 @@ bifrons::blocking_type! {
     /// Blocking form of [`crate::Response`].
     #[derive(Debug)]
     pub struct Response wraps crate::Response;
+
+    /// Blocking form of [`crate::ResponseBody`]: an iterator over pieces as they arrive, and a reader.
+    #[derive(Debug)]
+    #[blocking(iter = Result<bytes::Bytes, crate::Error>)]
+    pub struct ResponseBody wraps crate::ResponseBody;
 }
 
 impl AsRef<crate::Connection> for Connection {

@@ -393,7 +393,7 @@ fn name_of<'a>(field: &Field, bytes: &'a [u8]) -> &'a str {
 }
 
 /// The text of a value: UTF-8 when it is valid, else ISO-8859-1.
-fn text(value: &[u8]) -> Cow<'_, str> {
+pub(crate) fn text(value: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(value) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(value.iter().copied().map(char::from).collect()),

@@ -43,7 +43,7 @@
 //! | `blocking` | the blocking face | yes |
 //! | `tls` | https with rustls and the certificates of the operating system | yes |
 //! | `webpki-roots` | the certificates that Mozilla trusts, for [`TlsConfig`] | no |
-//! | `gzip` | content coding gzip | yes |
+//! | `gzip`, `deflate`, `brotli`, `zstd` | content codings of these names ([`content`]) | yes |
 //! | `json` | JSON bodies | yes |
 //! | `charset` | text in encodings other than UTF-8 and ISO-8859-1 | yes |
 //!
@@ -53,7 +53,7 @@
 
 mod connection;
 mod connection_pool;
-mod content;
+pub mod content;
 mod error;
 pub mod events;
 mod headers;
@@ -100,7 +100,7 @@ pub use proxy::{NoProxy, Proxy};
 pub use redirect::RedirectPolicy;
 pub use request::RequestBuilder;
 pub use request_body::{Body, IntoPiece};
-pub use response::{Hop, Response};
+pub use response::{Hop, Response, ResponseBody, SaveOptions};
 pub use session::{Session, SessionBuilder};
 pub use stats::{ErrorCounts, SessionStats};
 pub use timeouts::Timeouts;

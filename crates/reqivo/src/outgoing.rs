@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::Method;
 use url::{Position, Url};
 
-use crate::content::ContentDecoder;
+use crate::content;
 use crate::error::Error;
 use crate::headers::Headers;
 use crate::proto::encode::{self, InvalidRequest};
@@ -116,8 +116,8 @@ impl Outgoing<'_> {
         if self.wants("accept") {
             encode::field(output, "Accept", b"*/*");
         }
-        if let Some(accepted) = ContentDecoder::ACCEPTED
-            && self.wants("accept-encoding")
+        if self.wants("accept-encoding")
+            && let Some(accepted) = content::accept_encoding(self.has("range"))
         {
             encode::field(output, "Accept-Encoding", accepted.as_bytes());
         }

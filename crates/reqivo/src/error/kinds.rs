@@ -31,6 +31,8 @@ pub enum ErrorKind {
     /// The body of the request could not be sent to its end: its source failed, did not keep to the declared length,
     /// or was used up by an earlier attempt.
     RequestBody,
+    /// The file or writer that a body was to be written to failed.
+    Io,
     /// The status is 4xx or 5xx, and the caller asked for that to be an error.
     Status,
     /// A redirect was not followed: too many, a loop, or refused by the policy.
@@ -84,6 +86,7 @@ impl ErrorKind {
             Self::Json => "json",
             Self::Body => "body",
             Self::RequestBody => "request_body",
+            Self::Io => "io",
             Self::Status => "status",
             Self::Redirect => "redirect",
             Self::Custom => "custom",

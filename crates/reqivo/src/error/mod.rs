@@ -374,6 +374,12 @@ impl Error {
         self.0.kind == ErrorKind::Cancelled
     }
 
+    /// Returns whether the file or writer failed that a body was to be written to.
+    #[must_use]
+    pub fn is_io(&self) -> bool {
+        self.0.kind == ErrorKind::Io
+    }
+
     /// Returns whether the body was already handed out, or lost by an earlier error.
     #[must_use]
     pub fn is_body(&self) -> bool {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 /// Upper bounds for what a reply may make this client hold or process.
 ///
 /// Exceeding one is an error that names the limit, and closes the connection.
@@ -13,6 +15,8 @@
 /// | [`trailer_bytes`](Self::trailer_bytes) | 16 KiB |
 /// | [`trailer_fields`](Self::trailer_fields) | 64 |
 /// | [`interim_responses`](Self::interim_responses) | 100 |
+/// | [`drain_bytes`](Self::drain_bytes) | 64 KiB |
+/// | [`drain_time`](Self::drain_time) | 1 s |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub(crate) head_bytes: usize,
@@ -25,6 +29,8 @@ pub struct Limits {
     pub(crate) trailer_bytes: usize,
     pub(crate) trailer_fields: usize,
     pub(crate) interim_responses: u32,
+    pub(crate) drain_bytes: u64,
+    pub(crate) drain_time: Duration,
 }
 
 impl Default for Limits {
@@ -40,6 +46,8 @@ impl Default for Limits {
             trailer_bytes: 16 * 1024,
             trailer_fields: 64,
             interim_responses: 100,
+            drain_bytes: 64 * 1024,
+            drain_time: Duration::from_secs(1),
         }
     }
 }
@@ -110,6 +118,24 @@ impl Limits {
     #[must_use]
     pub fn interim_responses(mut self, count: u32) -> Self {
         self.interim_responses = count;
+        self
+    }
+
+    /// Limits how much of a body that nobody wants any more is read to keep its connection: after
+    /// [`close`](crate::Response::close), when a response is dropped, and when a redirect is followed. A larger rest, and
+    /// one whose end is only the end of the connection, costs the connection. 0 reads nothing.
+    #[must_use]
+    pub fn drain_bytes(mut self, bytes: u64) -> Self {
+        self.drain_bytes = bytes;
+        self
+    }
+
+    /// Limits how long the rest of a body that nobody wants is waited for to keep its connection.
+    ///
+    /// Dropping a response waits for nothing: it takes what is there already.
+    #[must_use]
+    pub fn drain_time(mut self, time: Duration) -> Self {
+        self.drain_time = time;
         self
     }
 }

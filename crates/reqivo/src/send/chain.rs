@@ -5,7 +5,7 @@ use http::Method;
 use url::Url;
 
 use super::{Answer, Call};
-use crate::content::ContentDecoder;
+use crate::content;
 use crate::error::Error;
 use crate::headers::Headers;
 use crate::middleware::{Handled, HopRequest, HopResponse, Next, Rules, Terminal};
@@ -65,7 +65,10 @@ impl<'s> Call<'s> {
         };
         default(&mut merged, "User-Agent", USER_AGENT);
         default(&mut merged, "Accept", "*/*");
-        if let Some(accepted) = ContentDecoder::ACCEPTED {
+        let ranged = |headers: &Headers| headers.contains("range");
+        let of_session =
+            self.session_headers && ranged(&self.session.headers) && !left_out("range");
+        if let Some(accepted) = content::accept_encoding(of_session || ranged(&parts.headers)) {
             default(&mut merged, "Accept-Encoding", accepted);
         }
         if self.session_headers {

@@ -32,15 +32,18 @@ impl Call<'_> {
         #[cfg(feature = "tls")]
         let tls = conn.tls.clone();
         let length = exchange.decoder.body_length();
-        let content = match parts.raw_body || length == BodyLength::Empty {
+        // A part of a coded body means nothing without the others.
+        let as_it_is = parts.raw_body || length == BodyLength::Empty || head.status() == 206;
+        let content = match as_it_is {
             true => None,
-            false => match ContentDecoder::of(&head.headers, &limits) {
+            false => match ContentDecoder::new(&head.headers, &limits) {
                 Ok(content) => content,
                 Err(error) => return Err(self.about(error.with_sent(true), &parts)),
             },
         };
-        let decoded = content.is_some();
-        if decoded {
+        let mut coding = None;
+        if content.is_some() {
+            coding = head.headers.get("content-encoding").map(Box::from);
             let _ = head.headers.remove("content-encoding");
             let _ = head.headers.remove("content-length");
         }
@@ -68,11 +71,11 @@ impl Call<'_> {
                 if let Some(watch) = &self.clock.watch {
                     watch.body_ended();
                 }
-                Incoming::Whole(body)
+                Incoming::whole(body)
             }
             None => {
                 let live = Live::new(lease, exchange, self.clock, content, limits);
-                Incoming::Live(Box::new(live.counted(&self.session.counters)))
+                Incoming::live(live.counted(&self.session.counters))
             }
         };
         Ok(Response(Box::new(Inner {
@@ -86,9 +89,8 @@ impl Call<'_> {
             elapsed,
             idempotent: self.idempotent,
             length,
-            decoded,
+            coding,
             body,
-            trailers: None,
         })))
     }
 }

@@ -18,7 +18,12 @@ fn check() -> bifrons::parity::Check {
 
 #[test]
 fn every_public_async_method_has_a_blocking_form() {
-    check().manifest(blocking::Response::__DUAL).assert();
+    check()
+        .manifest(blocking::ResponseBody::__DUAL)
+        .manifest(blocking::Response::__DUAL)
+        .manifest(blocking::Response::__DUAL_READING)
+        .manifest(blocking::Response::__DUAL_COPYING)
+        .assert();
 }
 
 #[test]

@@ -35,7 +35,7 @@ scenarios! {
         );
         assert_eq!(seen.header("host"), Some(server.addr().to_string().as_str()));
         assert_eq!(seen.header("accept"), Some("*/*"));
-        assert_eq!(seen.header("accept-encoding"), Some("gzip"));
+        assert_eq!(seen.header("accept-encoding"), Some("gzip, deflate, br, zstd"));
         assert_eq!(seen.header("x-both"), Some("call"));
         assert!(seen.header("user-agent").is_some_and(|value| value.starts_with("reqivo/")));
     }

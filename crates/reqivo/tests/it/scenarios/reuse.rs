@@ -177,7 +177,7 @@ scenarios! {
             _ => Reply::ok(vec![b'x'; 3_000_000]),
         });
         let session = Session::new();
-        let response = wait!(session.get(server.url("/small")).send()).unwrap();
+        let mut response = wait!(session.get(server.url("/small")).send()).unwrap();
         wait!(response.close());
         assert_eq!(session.pool_stats().idle, 1);
         let response = wait!(session.get(server.url("/large")).send()).unwrap();
