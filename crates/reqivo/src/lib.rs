@@ -54,6 +54,9 @@
 mod connection;
 mod connection_pool;
 pub mod content;
+mod cookie_store;
+#[cfg(feature = "cookies")]
+mod cookies;
 mod error;
 pub mod events;
 mod headers;
@@ -91,6 +94,9 @@ pub use rustls;
 
 pub use connection::Connection;
 pub use connection_pool::ConnectionPool;
+pub use cookie_store::CookieStore;
+#[cfg(feature = "cookies")]
+pub use cookies::{Cookie, CookieFile, CookieJar, PublicSuffixes, SameSite};
 pub use error::{Error, ErrorKind, Phase, RedirectProblem, TimeLimit, TlsProblem};
 pub use headers::Headers;
 pub use http::{Method, StatusCode, Version};

@@ -39,6 +39,8 @@ pub enum ErrorKind {
     Redirect,
     /// A hook, middleware or callback of the caller failed.
     Custom,
+    /// A file could not be read or written.
+    File,
     /// The call was cancelled.
     Cancelled,
     /// The blocking call was refused: made inside an async task, in a forked child, or after the end of its runtime.
@@ -90,6 +92,7 @@ impl ErrorKind {
             Self::Status => "status",
             Self::Redirect => "redirect",
             Self::Custom => "custom",
+            Self::File => "file",
             Self::Cancelled => "cancelled",
             Self::Blocking => "blocking",
         }

@@ -107,6 +107,13 @@ impl Error {
         error
     }
 
+    #[cfg(feature = "cookies")]
+    pub(crate) fn file(message: &'static str, source: std::io::Error) -> Self {
+        Self::new(ErrorKind::File, Phase::Build)
+            .with_message(message)
+            .with_source(source)
+    }
+
     pub(crate) fn network(source: std::io::Error, phase: Phase) -> Self {
         // A server that wants a client certificate says so when it first answers (RFC 8446, 4.4.2.4).
         #[cfg(feature = "tls")]
