@@ -21,6 +21,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::sync::Arc;
+
+use bifrons::Twin;
+
+use crate::error::Error;
+use crate::hooks::After;
+
 bifrons::blocking_type! {
     /// Blocking form of [`crate::Session`].
     #[derive(Clone, Debug)]
@@ -49,7 +56,7 @@ bifrons::blocking_type! {
 
     /// Blocking form of [`crate::ResponseBody`]: an iterator over pieces as they arrive, and a reader.
     #[derive(Debug)]
-    #[blocking(iter = Result<bytes::Bytes, crate::Error>)]
+    #[blocking(iter = Result<bytes::Bytes, Error>)]
     pub struct ResponseBody wraps crate::ResponseBody;
 }
 
@@ -68,5 +75,61 @@ impl From<Connection> for crate::Connection {
 impl AsRef<crate::ConnectionPool> for ConnectionPool {
     fn as_ref(&self) -> &crate::ConnectionPool {
         self.as_async()
+    }
+}
+
+impl Session {
+    /// Sends a request of the `http` crate with the settings of the session.
+    ///
+    /// Blocking form of [`crate::Session::execute()`].
+    ///
+    /// # Errors
+    ///
+    /// As [`RequestBuilder::send`].
+    pub fn execute(
+        &self,
+        request: http::Request<impl Into<crate::Body> + Send>,
+    ) -> Result<Response, Error> {
+        self.prepare(request).send()
+    }
+
+    /// Adds a [hook](SessionBuilder::post_response_hook) that runs after each call, after those that are there.
+    /// All clones of the session get it.
+    ///
+    /// Blocking form of [`crate::Session::add_post_response_hook()`].
+    pub fn add_post_response_hook(
+        &self,
+        hook: impl Fn(Response) -> Result<Response, Error> + Send + Sync + 'static,
+    ) {
+        self.as_async().add_after(After::Blocking(Arc::new(hook)));
+    }
+}
+
+impl SessionBuilder {
+    /// Adds a function that gets each final response, may read its body, and returns the one that the caller gets.
+    /// Several run in the order they were added in, on the thread of the call.
+    ///
+    /// Blocking form of [`crate::SessionBuilder::post_response_hook()`]. The session is then for blocking calls only.
+    pub fn post_response_hook(
+        self,
+        hook: impl Fn(Response) -> Result<Response, Error> + Send + Sync + 'static,
+    ) -> Self {
+        let hook = After::Blocking(Arc::new(hook));
+        Self::from_held(self.into_held().step(|builder| builder.add_after(hook)))
+    }
+}
+
+impl RequestBuilder {
+    /// Sends the request and returns when the head of the final response is there.
+    ///
+    /// Blocking form of [`crate::RequestBuilder::send()`]. Hooks run on this thread, and may make calls themselves.
+    ///
+    /// # Errors
+    ///
+    /// Those of the async method, and one where a thread may not block, and when the time is up or the call is
+    /// cancelled: see [`BlockingError`](bifrons::BlockingError).
+    pub fn send(self) -> Result<Response, Error> {
+        let (request, bridge) = self.into_held().into_parts();
+        crate::hooks::send_blocking(request, &bridge)
     }
 }

@@ -35,6 +35,8 @@
 //! * **Truncation is an error**, for every framing and for compressed bodies.
 //! * **Proxies** ([`Proxy`]): HTTP, HTTPS and SOCKS, by scheme, host or callback, and those of the environment.
 //! * **Redirects** by [`RedirectPolicy`], which drops secrets when the origin changes.
+//! * **Cookies** by RFC 6265bis, with public suffixes, limits and files ([`CookieJar`]); credentials of a session that stay with their
+//!   origins ([`AuthScheme`]); hooks before and after calls ([`SessionBuilder::pre_request_hook`]).
 //!
 //! # Features
 //!
@@ -43,14 +45,17 @@
 //! | `blocking` | the blocking face | yes |
 //! | `tls` | https with rustls and the certificates of the operating system | yes |
 //! | `webpki-roots` | the certificates that Mozilla trusts, for [`TlsConfig`] | no |
+//! | `cookies` | a jar of cookies in every session, with a list of public suffixes | yes |
 //! | `gzip`, `deflate`, `brotli`, `zstd` | content codings of these names ([`content`]) | yes |
 //! | `json` | JSON bodies | yes |
 //! | `charset` | text in encodings other than UTF-8 and ISO-8859-1 | yes |
 //!
 //! # Not there yet
 //!
-//! HTTP/2, WebSocket, cookies, multipart bodies.
+//! HTTP/2, WebSocket, multipart bodies.
 
+mod auth;
+mod changeable;
 mod connection;
 mod connection_pool;
 pub mod content;
@@ -60,6 +65,8 @@ mod cookies;
 mod error;
 pub mod events;
 mod headers;
+mod history;
+mod hooks;
 mod incoming;
 #[cfg(feature = "json")]
 mod json;
@@ -92,6 +99,7 @@ pub use net::tls::{Pin, TlsConfig, TlsInfo, TlsVersion};
 #[cfg(feature = "tls")]
 pub use rustls;
 
+pub use auth::{AuthRequest, AuthScheme};
 pub use connection::Connection;
 pub use connection_pool::ConnectionPool;
 pub use cookie_store::CookieStore;
@@ -99,14 +107,16 @@ pub use cookie_store::CookieStore;
 pub use cookies::{Cookie, CookieFile, CookieJar, PublicSuffixes, SameSite};
 pub use error::{Error, ErrorKind, Phase, RedirectProblem, TimeLimit, TlsProblem};
 pub use headers::Headers;
+pub use history::Hop;
+pub use hooks::RequestHead;
 pub use http::{Method, StatusCode, Version};
 pub use pool::{PoolConfig, PoolStats};
 pub use proto::{Limits, Tolerance};
 pub use proxy::{NoProxy, Proxy};
-pub use redirect::RedirectPolicy;
+pub use redirect::{RedirectAction, RedirectAttempt, RedirectPolicy};
 pub use request::RequestBuilder;
 pub use request_body::{Body, IntoPiece};
-pub use response::{Hop, Response, ResponseBody, SaveOptions};
+pub use response::{Response, ResponseBody, SaveOptions};
 pub use session::{Session, SessionBuilder};
 pub use stats::{ErrorCounts, SessionStats};
 pub use timeouts::Timeouts;

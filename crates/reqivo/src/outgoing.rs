@@ -161,13 +161,17 @@ impl Outgoing<'_> {
         output.extend_from_slice(b"\r\n");
     }
 
-    /// The fields of the session that the call does not replace or leave out, then those of the call.
+    /// The fields of the session that the call does not replace or leave out, then those of the call, then those
+    /// that the session decides for this hop.
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let own = &self.parts.headers;
+        let added = self.parts.added.as_deref();
         let session = self.session.into_iter().flat_map(Headers::raw);
         session
             .filter(|(name, _)| !own.has(name) && !self.is_left_out(name))
             .chain(own.raw())
+            .filter(move |(name, _)| added.is_none_or(|added| !added.has(name)))
+            .chain(added.into_iter().flat_map(Headers::raw))
     }
 
     fn has(&self, name: &str) -> bool {

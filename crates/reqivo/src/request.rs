@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Method;
 use url::Url;
 
+use crate::auth::CallAuth;
 use crate::connection::{Connection, Slot};
 use crate::error::Error;
 use crate::headers::Headers;
@@ -50,6 +51,15 @@ pub(crate) struct Parts {
     pub(crate) idempotent: Option<bool>,
     pub(crate) raw_body: bool,
     pub(crate) on_interim: Option<OnInterim>,
+    /// Whether the session's own fields are among `headers` already.
+    pub(crate) merged: bool,
+    pub(crate) without_cookies: bool,
+    /// The credentials of the session, unless the call has its own.
+    pub(crate) auth: Option<Box<CallAuth>>,
+    /// The fields that the session decides for each hop: credentials and cookies. They replace all others.
+    pub(crate) added: Option<Box<Headers>>,
+    /// Tells the cookies of this hop from those of another.
+    pub(crate) cookie_mark: u64,
 }
 
 #[bifrons::dual(blocking = crate::blocking::RequestBuilder)]
@@ -80,8 +90,8 @@ impl RequestBuilder {
         })
     }
 
-    /// Sends no field of this name, neither a default one nor one of the session. `Host` and the fields that
-    /// frame the body cannot be left out.
+    /// Sends no field of this name, neither a default one nor one of the session; `Authorization` leaves out the
+    /// session's credentials. `Host` and the fields that frame the body cannot be left out.
     pub fn without_header(self, name: &str) -> Self {
         self.change(|parts| {
             let _ = parts.headers.remove(name);
@@ -222,6 +232,15 @@ impl RequestBuilder {
         })
     }
 
+    /// Sends no cookies of the session with this call, and stores none of its answers. A `Cookie` field of the call's own is
+    /// still sent.
+    pub fn without_cookies(self) -> Self {
+        self.change(|parts| {
+            parts.without_cookies = true;
+            Ok(())
+        })
+    }
+
     /// Declares whether the request may be sent twice. By default that follows from the method.
     ///
     /// It decides whether a request is repeated that went out on a kept connection which turned out to be closed.
@@ -263,7 +282,7 @@ impl RequestBuilder {
     ///
     /// Dropping the future closes the connection and frees its place in the pool. The server may have received the
     /// request.
-    #[blocking(wrap = crate::blocking::Response)]
+    #[blocking(skip = "hooks run on the caller's thread; by hand")]
     pub async fn send(self) -> Result<Response, Error> {
         crate::send::send(&self.session, self.parts?).await
     }
@@ -273,6 +292,11 @@ impl RequestBuilder {
     pub(crate) fn new(session: Session, method: Method, url: Result<Url, Error>) -> Self {
         let parts = url.and_then(|url| Parts::new(method, url)).map(Box::new);
         Self { session, parts }
+    }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn into_parts(self) -> Result<(Session, Box<Parts>), Error> {
+        Ok((self.session, self.parts?))
     }
 
     fn change(mut self, change: impl FnOnce(&mut Parts) -> Result<(), Error>) -> Self {
@@ -287,26 +311,15 @@ impl RequestBuilder {
 }
 
 impl Parts {
+    /// Whether the caller wants no field of this name.
+    pub(crate) fn leaves_out(&self, name: &str) -> bool {
+        self.without.iter().any(|it| it.eq_ignore_ascii_case(name))
+    }
+
     fn new(method: Method, mut url: Url) -> Result<Self, Error> {
         let mut headers = Headers::new();
-        if !matches!(url.scheme(), "http" | "https") {
-            let error = Error::builder("url scheme is neither http nor https");
-            return Err(error.with_request(&method, &url));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            let decoded = |text: &str| {
-                percent_encoding::percent_decode_str(text)
-                    .decode_utf8_lossy()
-                    .into_owned()
-            };
-            let (user, password) = (
-                decoded(url.username()),
-                decoded(url.password().unwrap_or_default()),
-            );
-            set_basic(&mut headers, &user, &password)?;
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
-        }
+        take_credentials(&mut url, &mut headers)
+            .map_err(|error| error.with_request(&method, &url))?;
         Ok(Self {
             method,
             url,
@@ -324,12 +337,44 @@ impl Parts {
             idempotent: None,
             raw_body: false,
             on_interim: None,
+            merged: false,
+            without_cookies: false,
+            auth: None,
+            added: None,
+            cookie_mark: 0,
         })
     }
 }
 
-/// Sets Basic credentials (RFC 7617).
-pub(crate) fn set_basic(headers: &mut Headers, user: &str, password: &str) -> Result<(), Error> {
+/// Checks that a URL can be asked, and moves the credentials in it to the fields.
+pub(crate) fn take_credentials(url: &mut Url, headers: &mut Headers) -> Result<(), Error> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(Error::builder("url scheme is neither http nor https"));
+    }
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(());
+    }
+    let decoded = |text: &str| {
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let user = decoded(url.username());
+    let password = decoded(url.password().unwrap_or_default());
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    set_basic(headers, &user, &password)
+}
+
+/// Sets Basic credentials.
+fn set_basic(headers: &mut Headers, user: &str, password: &str) -> Result<(), Error> {
+    let value = basic(user, password)?;
+    let _ = headers.remove("authorization");
+    headers.append_sensitive("Authorization", value)
+}
+
+/// The value of Basic credentials (RFC 7617).
+pub(crate) fn basic(user: &str, password: &str) -> Result<String, Error> {
     if user.contains(':') || user.chars().chain(password.chars()).any(char::is_control) {
         return Err(Error::builder(
             "user name or password cannot be sent as basic credentials",
@@ -341,8 +386,7 @@ pub(crate) fn set_basic(headers: &mut Headers, user: &str, password: &str) -> Re
         format!("{user}:{password}"),
         &mut value,
     );
-    let _ = headers.remove("authorization");
-    headers.append_sensitive("Authorization", value)
+    Ok(value)
 }
 
 impl fmt::Debug for RequestBuilder {

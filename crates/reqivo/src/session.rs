@@ -4,13 +4,19 @@ use std::sync::Arc;
 
 use http::Method;
 use tokio::time::Instant;
-use url::Url;
+use url::{Origin, Url};
 
+use crate::auth::{AuthScheme, CallAuth, Fixed};
+use crate::changeable::{Changeable, Setup};
 use crate::connection::Connection;
 use crate::connection_pool::ConnectionPool;
-use crate::error::Error;
+use crate::cookie_store::{CookieStore, Cookies};
+#[cfg(feature = "cookies")]
+use crate::cookies::CookieJar;
+use crate::error::{Error, without_secrets};
 use crate::events::{Event, Listener};
 use crate::headers::Headers;
+use crate::hooks::{After, Before, RequestHead};
 use crate::middleware::{Link, Middleware};
 use crate::net::connect::Connector;
 use crate::net::dial::ConnectConfig;
@@ -46,6 +52,10 @@ use crate::url_text::{IntoUrl, Resolver};
 pub struct Session(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
+    pub(crate) changeable: Changeable,
+    pub(crate) cookies: Cookies,
+    /// The origins that get the session's credentials, instead of the first of each call.
+    pub(crate) auth_origins: Option<Arc<[Origin]>>,
     pub(crate) resolver: Resolver,
     pub(crate) headers: Headers,
     pub(crate) timeouts: Timeouts,
@@ -150,12 +160,99 @@ impl Session {
     /// # Cancel safety
     ///
     /// As [`RequestBuilder::send`].
-    #[blocking(wrap = crate::blocking::Response)]
+    #[blocking(skip = "hooks run on the caller's thread; by hand")]
     pub async fn execute(
         &self,
         request: http::Request<impl Into<Body> + Send>,
     ) -> Result<Response, Error> {
         self.prepare(request).send().await
+    }
+
+    /// Sends this user name and password as `Authorization: Basic` from the next call on, in place of the credentials
+    /// that were set before. All clones of the session do.
+    ///
+    /// # Errors
+    ///
+    /// When the user name holds a colon, or either a control character.
+    pub fn set_basic_auth(&self, user: &str, password: &str) -> Result<(), Error> {
+        self.replace_auth(Some(Arc::new(Fixed::basic(user, password)?)));
+        Ok(())
+    }
+
+    /// Sends this token as `Authorization: Bearer` from the next call on, in place of the credentials that
+    /// were set before. All clones of the session do.
+    ///
+    /// # Errors
+    ///
+    /// When the token holds a control character.
+    pub fn set_bearer_auth(&self, token: &str) -> Result<(), Error> {
+        self.replace_auth(Some(Arc::new(Fixed::bearer(token)?)));
+        Ok(())
+    }
+
+    /// Lets this decide about `Authorization` from the next call on, in place of the credentials that were
+    /// set before. All clones of the session do.
+    pub fn set_auth(&self, scheme: impl AuthScheme + 'static) {
+        self.replace_auth(Some(Arc::new(scheme)));
+    }
+
+    /// Sends no credentials of the session from the next call on.
+    pub fn clear_auth(&self) {
+        self.replace_auth(None);
+    }
+
+    /// Adds a [hook](SessionBuilder::pre_request_hook) that runs before each call, after those that are there.
+    /// All clones of the session get it.
+    pub fn add_pre_request_hook(
+        &self,
+        hook: impl Fn(RequestHead) -> Result<RequestHead, Error> + Send + Sync + 'static,
+    ) {
+        self.add_before(Before::plain(hook));
+    }
+
+    /// Adds an async [hook](SessionBuilder::pre_request_hook) that runs before each call, after those that are there. All
+    /// clones of the session get it.
+    #[blocking(skip = "takes an async closure; a plain one may block here")]
+    pub fn add_async_pre_request_hook<F>(
+        &self,
+        hook: impl Fn(RequestHead) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Result<RequestHead, Error>> + Send + 'static,
+    {
+        self.add_before(Before::waiting(hook));
+    }
+
+    /// Adds a [hook](SessionBuilder::post_response_hook) that runs after each call, after those that are there.
+    /// All clones of the session get it.
+    #[blocking(skip = "by hand with a blocking response")]
+    pub fn add_post_response_hook(
+        &self,
+        hook: impl Fn(Response) -> Result<Response, Error> + Send + Sync + 'static,
+    ) {
+        self.add_after(After::plain(hook));
+    }
+
+    /// Adds an async [hook](SessionBuilder::post_response_hook) that runs after each call, after those that are there. All
+    /// clones of the session get it.
+    #[blocking(skip = "takes an async closure; a plain one may block here")]
+    pub fn add_async_post_response_hook<F>(
+        &self,
+        hook: impl Fn(Response) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Result<Response, Error>> + Send + 'static,
+    {
+        self.add_after(After::waiting(hook));
+    }
+
+    /// Returns the jar that the session keeps its cookies in; `None` when it keeps none, or another
+    /// [`CookieStore`] has them.
+    #[cfg(feature = "cookies")]
+    #[must_use]
+    pub fn cookies(&self) -> Option<&CookieJar> {
+        match &self.0.cookies {
+            Cookies::Jar(jar) => Some(jar),
+            _ => None,
+        }
     }
 
     /// Closes all idle connections and returns how many there were. The session stays usable.
@@ -206,6 +303,32 @@ impl Session {
     }
 }
 
+impl Session {
+    pub(crate) fn add_before(&self, hook: Before) {
+        self.0
+            .changeable
+            .change(|setup| setup.hooks.push_before(hook));
+    }
+
+    pub(crate) fn add_after(&self, hook: After) {
+        self.0
+            .changeable
+            .change(|setup| setup.hooks.push_after(hook));
+    }
+
+    fn replace_auth(&self, auth: Option<Arc<dyn AuthScheme>>) {
+        self.0.changeable.change(|setup| setup.auth = auth);
+    }
+}
+
+impl Inner {
+    /// The credentials of the session for one call.
+    pub(crate) fn call_auth(&self, scheme: &Arc<dyn AuthScheme>) -> Box<CallAuth> {
+        let scheme = Arc::clone(scheme);
+        Box::new(CallAuth::new(scheme, self.auth_origins.as_ref()))
+    }
+}
+
 impl Default for Session {
     fn default() -> Self {
         SessionBuilder::default().assemble()
@@ -215,7 +338,14 @@ impl Default for Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("base_url", &self.0.resolver.base().map(Url::as_str))
+            .field(
+                "base_url",
+                &self
+                    .0
+                    .resolver
+                    .base()
+                    .map(|base| without_secrets(base).to_string()),
+            )
             .field("headers", &self.0.headers)
             .field("timeouts", &self.0.timeouts)
             .finish_non_exhaustive()
@@ -228,7 +358,7 @@ impl fmt::Debug for Session {
 #[must_use = "a builder does nothing until `build`"]
 #[derive(Debug, Default)]
 pub struct SessionBuilder {
-    base_url: Option<Url>,
+    base_url: Option<Base>,
     headers: Headers,
     timeouts: Timeouts,
     limits: Limits,
@@ -243,7 +373,19 @@ pub struct SessionBuilder {
     proxy_loopback: bool,
     listeners: Vec<Listener>,
     shared_pool: Option<Arc<Pool>>,
+    setup: Setup,
+    auth_origins: Option<Arc<[Origin]>>,
+    cookies: Cookies,
     error: Option<Error>,
+}
+
+/// A base URL, which may have credentials in it.
+struct Base(Url);
+
+impl fmt::Debug for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(without_secrets(&self.0).as_str())
+    }
 }
 
 #[bifrons::dual(blocking = crate::blocking::SessionBuilder)]
@@ -252,7 +394,7 @@ impl SessionBuilder {
     /// after `.../api/v1` it is `.../api/users`.
     pub fn base_url(self, url: impl IntoUrl) -> Self {
         self.change(|this| {
-            this.base_url = Some(url.into_url(&Resolver::default())?);
+            this.base_url = Some(Base(url.into_url(&Resolver::default())?));
             Ok(())
         })
     }
@@ -297,6 +439,129 @@ impl SessionBuilder {
     pub fn tolerance(self, tolerance: Tolerance) -> Self {
         self.change(|this| {
             this.tolerance = tolerance;
+            Ok(())
+        })
+    }
+
+    /// Sends this user name and password as `Authorization: Basic`, to the origins that [`auth`](Self::auth)
+    /// names. It replaces other credentials.
+    pub fn basic_auth(self, user: &str, password: &str) -> Self {
+        self.change(|this| {
+            this.setup.auth = Some(Arc::new(Fixed::basic(user, password)?));
+            Ok(())
+        })
+    }
+
+    /// Sends this token as `Authorization: Bearer`, to the origins that [`auth`](Self::auth) names. It replaces
+    /// other credentials.
+    pub fn bearer_auth(self, token: &str) -> Self {
+        self.change(|this| {
+            this.setup.auth = Some(Arc::new(Fixed::bearer(token)?));
+            Ok(())
+        })
+    }
+
+    /// Lets this decide about `Authorization`. It replaces other credentials.
+    ///
+    /// Credentials of a session go to the origin that a call begins with, and not to another that it is
+    /// redirected to; or to those that [`auth_origins`](Self::auth_origins) lists. They replace an `Authorization` of the session's own
+    /// fields, and give way to one of the call and to a user name and password in its URL.
+    pub fn auth(self, scheme: impl AuthScheme + 'static) -> Self {
+        self.change(|this| {
+            this.setup.auth = Some(Arc::new(scheme));
+            Ok(())
+        })
+    }
+
+    /// Sends the credentials of the session to these origins and no others. Of each URL, scheme, host and port
+    /// count.
+    pub fn auth_origins<U: IntoUrl>(self, origins: impl IntoIterator<Item = U>) -> Self {
+        self.change(|this| {
+            let resolver = Resolver::default();
+            let origins = origins
+                .into_iter()
+                .map(|url| Ok(url.into_url(&resolver)?.origin()));
+            this.auth_origins = Some(origins.collect::<Result<_, Error>>()?);
+            Ok(())
+        })
+    }
+
+    /// Adds a function that sees each request before its connection is chosen, and may change method, URL and header
+    /// fields or fail the call. Several run in the order they were added in.
+    ///
+    /// It runs once for a call, not for redirects. An error is that of the call.
+    pub fn pre_request_hook(
+        self,
+        hook: impl Fn(RequestHead) -> Result<RequestHead, Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.change(|this| {
+            this.setup.hooks.push_before(Before::plain(hook));
+            Ok(())
+        })
+    }
+
+    /// Adds an async [hook](Self::pre_request_hook) that sees each request before its connection is chosen.
+    #[blocking(skip = "takes an async closure; a plain one may block here")]
+    pub fn async_pre_request_hook<F>(
+        self,
+        hook: impl Fn(RequestHead) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<RequestHead, Error>> + Send + 'static,
+    {
+        self.change(|this| {
+            this.setup.hooks.push_before(Before::waiting(hook));
+            Ok(())
+        })
+    }
+
+    /// Adds a function that gets each final response, and returns the one that the caller gets. Several run in the
+    /// order they were added in.
+    ///
+    /// It runs after cookies were stored, and not for responses that redirect. An error is that of the call; the
+    /// connection is then closed unless the body was read, or what is left of it is small and there already.
+    #[blocking(skip = "by hand with a blocking response")]
+    pub fn post_response_hook(
+        self,
+        hook: impl Fn(Response) -> Result<Response, Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.add_after(After::plain(hook))
+    }
+
+    /// Adds an async [hook](Self::post_response_hook) that gets each final response and may read its body.
+    #[blocking(skip = "takes an async closure; a plain one may block here")]
+    pub fn async_post_response_hook<F>(
+        self,
+        hook: impl Fn(Response) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Response, Error>> + Send + 'static,
+    {
+        self.add_after(After::waiting(hook))
+    }
+
+    /// Keeps cookies in this jar, which may be shared with other sessions. The default is a jar of the session's
+    /// own.
+    #[cfg(feature = "cookies")]
+    pub fn cookie_jar(self, jar: CookieJar) -> Self {
+        self.change(|this| {
+            this.cookies = Cookies::Jar(jar);
+            Ok(())
+        })
+    }
+
+    /// Keeps cookies in a store of the caller's own.
+    pub fn cookie_store(self, store: impl CookieStore + 'static) -> Self {
+        self.change(|this| {
+            this.cookies = Cookies::Own(Arc::new(store));
+            Ok(())
+        })
+    }
+
+    /// Keeps no cookies.
+    pub fn without_cookies(self) -> Self {
+        self.change(|this| {
+            this.cookies = Cookies::Off;
             Ok(())
         })
     }
@@ -491,6 +756,13 @@ impl SessionBuilder {
 }
 
 impl SessionBuilder {
+    pub(crate) fn add_after(self, hook: After) -> Self {
+        self.change(|this| {
+            this.setup.hooks.push_after(hook);
+            Ok(())
+        })
+    }
+
     fn change(mut self, change: impl FnOnce(&mut Self) -> Result<(), Error>) -> Self {
         if self.error.is_none() {
             self.error = change(&mut self).err();
@@ -503,7 +775,10 @@ impl SessionBuilder {
         self.middleware.extend(self.transport.take());
         self.connector.proxies = Proxies::new(self.proxies, &self.environment, self.proxy_loopback);
         Session(Arc::new(Inner {
-            resolver: Resolver::new(self.base_url),
+            changeable: Changeable::new(self.setup),
+            cookies: self.cookies,
+            auth_origins: self.auth_origins,
+            resolver: Resolver::new(self.base_url.map(|base| base.0)),
             headers: self.headers,
             timeouts: self.timeouts,
             limits: self.limits,

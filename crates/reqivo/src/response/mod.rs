@@ -17,6 +17,7 @@ pub use self::body::ResponseBody;
 pub use self::save::SaveOptions;
 use crate::error::Error;
 use crate::headers::Headers;
+use crate::history::Hop;
 use crate::incoming::Incoming;
 use crate::proto::{BodyLength, Head};
 
@@ -59,53 +60,6 @@ impl Inner {
             .with_request(&self.method, &self.url)
             .with_sent(true)
             .with_idempotent(self.idempotent)
-    }
-}
-
-/// An answer that redirected the request on its way to the final response.
-#[derive(Clone, Debug)]
-pub struct Hop {
-    pub(crate) head: Head,
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) remote: Option<SocketAddr>,
-}
-
-impl Hop {
-    /// Returns the status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        status(&self.head)
-    }
-
-    /// Returns the header fields.
-    #[must_use]
-    pub fn headers(&self) -> &Headers {
-        self.head.headers()
-    }
-
-    /// Returns the URL that was asked for.
-    #[must_use]
-    pub fn url(&self) -> &Url {
-        &self.url
-    }
-
-    /// Returns the method of the request.
-    #[must_use]
-    pub fn method(&self) -> &Method {
-        &self.method
-    }
-
-    /// Returns the protocol version.
-    #[must_use]
-    pub fn version(&self) -> Version {
-        self.head.version()
-    }
-
-    /// Returns the address of the server; a Unix-domain socket has none.
-    #[must_use]
-    pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.remote
     }
 }
 

@@ -224,7 +224,7 @@ impl Response {
     }
 
     /// Up to 64 KiB of the body, as much as there is of it.
-    async fn start_of_body(&mut self) -> Bytes {
+    pub(crate) async fn start_of_body(&mut self) -> Bytes {
         if let Some(body) = self.0.body.kept() {
             return body.slice(..body.len().min(ERROR_BODY_BYTES));
         }

@@ -82,6 +82,9 @@ impl<'s> Call<'s> {
         if let Some(content_type) = parts.content_type {
             default(&mut merged, "Content-Type", content_type);
         }
+        if let Some(added) = &parts.added {
+            merged.overlay(added);
+        }
         merged
     }
 }
@@ -101,6 +104,7 @@ struct Kept {
     without: Vec<Box<str>>,
     body: Option<Body>,
     content_type: Option<&'static str>,
+    added: Option<Box<Headers>>,
     session_headers: bool,
 }
 
@@ -118,6 +122,7 @@ impl End<'_, '_> {
             without: mem::replace(&mut parts.without, defaults.map(Box::from).into()),
             body: mem::replace(&mut parts.body, request.body),
             content_type: parts.content_type.take(),
+            added: parts.added.take(),
             session_headers: mem::take(&mut self.call.session_headers),
         });
     }
@@ -130,6 +135,7 @@ impl End<'_, '_> {
             self.parts.without = kept.without;
             self.parts.body = kept.body;
             self.parts.content_type = kept.content_type;
+            self.parts.added = kept.added;
             self.call.session_headers = kept.session_headers;
         }
     }

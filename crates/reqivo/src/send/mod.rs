@@ -4,6 +4,7 @@ mod chain;
 mod finish;
 mod follow;
 mod hop;
+mod prepare;
 mod upload;
 
 use http::StatusCode;
@@ -11,8 +12,11 @@ use tokio::runtime::{self, Handle};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 
+use self::follow::Step;
+use crate::cookie_store;
 use crate::error::Error;
 use crate::events::Watch;
+use crate::history::Hop;
 use crate::net::clock::Clock;
 use crate::net::exchange::Exchange;
 use crate::net::route::Via;
@@ -20,14 +24,23 @@ use crate::outgoing::Outgoing;
 use crate::pool::Lease;
 use crate::proto::{Head, Limits};
 use crate::request::Parts;
-use crate::response::{Hop, Response};
+use crate::request_body::Body;
+use crate::response::Response;
 use crate::session::{self, Session};
+
+pub(crate) use self::prepare::{Prepared, after_response};
 
 /// Sends a request, follows redirects, and returns when the head of the final response is there.
 pub(crate) async fn send(session: &Session, parts: Box<Parts>) -> Result<Response, Error> {
-    let session = &*session.0;
-    if let Some(span) = span(&parts) {
+    match session.0.changeable.snapshot() {
+        None => transmit(&session.0, parts).await,
         // Boxed: it would make every request's future larger.
+        Some(setup) => Box::pin(prepare::send(session, parts, setup)).await,
+    }
+}
+
+async fn transmit(session: &session::Inner, parts: Box<Parts>) -> Result<Response, Error> {
+    if let Some(span) = span(&parts) {
         return Box::pin(traced(session, parts, span)).await;
     }
     call(session, parts).await
@@ -77,7 +90,7 @@ async fn call(session: &session::Inner, mut parts: Box<Parts>) -> Result<Respons
         runtime,
         clock: Clock::new(timeouts, now),
         idempotent: is_idempotent(&parts),
-        session_headers: true,
+        session_headers: !parts.merged,
         history: Vec::new(),
     };
     let number = session.counters.call();
@@ -86,7 +99,11 @@ async fn call(session: &session::Inner, mut parts: Box<Parts>) -> Result<Respons
         let watch = Watch::new(&session.listeners, number, now, method, url);
         call.clock.watch = Some(watch);
     }
+    let keeps_cookies = session.cookies.is_on() && !parts.without_cookies;
     loop {
+        if keeps_cookies || parts.auth.is_some() {
+            call.add_fields(&mut parts);
+        }
         let answer = match session.middleware.is_empty() {
             true => call.exchange(&parts).await,
             false => call.through_middleware(&mut parts).await,
@@ -95,12 +112,26 @@ async fn call(session: &session::Inner, mut parts: Box<Parts>) -> Result<Respons
             Ok(answer) => answer,
             Err(error) => return Err(call.about(error, &parts)),
         };
+        if keeps_cookies {
+            session.cookies.take(&parts.url, &answer.head.headers);
+        }
+        let status = answer.head.status();
+        if status == 401 && answers_challenge(&mut parts, &answer.head) {
+            Box::pin(call.put_away(answer, &parts)).await;
+            continue;
+        }
         let policy = parts.redirects.as_ref().unwrap_or(&session.redirects);
-        match policy.target(&answer.head, &parts.url, call.history.len()) {
-            Ok(None) => return call.finish(answer, parts),
-            // Boxed: it would make every request's future larger.
-            Ok(Some(target)) => parts = Box::pin(call.follow(answer, parts, target)).await?,
-            Err(error) => return Err(call.about(error.with_sent(true), &parts)),
+        if !policy.concerns(status) {
+            return call.finish(answer, parts);
+        }
+        // Boxed: it would make every request's future larger.
+        let step = Box::pin(call.follow(answer, parts)).await?;
+        match step {
+            Step::Next(next) => parts = next,
+            Step::Final(answer, parts) => return call.finish(answer, parts),
+            Step::Refused(error, answer, parts) => {
+                return Err(Box::pin(call.refuse(error, answer, parts)).await);
+            }
         }
     }
 }
@@ -140,6 +171,33 @@ impl Call<'_> {
         }
     }
 
+    /// Adds the credentials and the cookies of the session for the next hop.
+    fn add_fields(&self, parts: &mut Parts) {
+        parts.added = None;
+        if let Some(auth) = &mut parts.auth
+            && let Some(value) = auth.value(&parts.method, &parts.url)
+        {
+            let added = parts.added.get_or_insert_default();
+            // It was checked.
+            drop(added.append_sensitive("Authorization", value));
+        }
+        let cookies = match parts.without_cookies || parts.leaves_out("cookie") {
+            true => None,
+            false => self.session.cookies.value(&parts.url),
+        };
+        parts.cookie_mark = 0;
+        let Some(cookies) = cookies else { return };
+        parts.cookie_mark = cookie_store::mark(&cookies);
+        let own = self.session_headers && !parts.headers.has(b"cookie");
+        let given = match own {
+            true => &self.session.headers,
+            false => &parts.headers,
+        };
+        let cookies = cookie_store::merged(given.get_all("cookie"), &cookies);
+        let added = parts.added.get_or_insert_default();
+        drop(added.append_sensitive("Cookie", cookies));
+    }
+
     /// Says which request failed, and what that means for the call.
     fn about(&self, error: Error, parts: &Parts) -> Error {
         let error = error.with_request(&parts.method, &parts.url);
@@ -157,6 +215,15 @@ impl Call<'_> {
 fn status_of(head: &Head) -> StatusCode {
     // The parser lets 100 to 999 pass, which is what the type holds.
     StatusCode::from_u16(head.status()).unwrap_or_default()
+}
+
+/// Whether the credentials of the session answer a challenge, so that the request is sent again.
+fn answers_challenge(parts: &mut Parts, head: &Head) -> bool {
+    let can_repeat = parts.body.as_ref().is_none_or(Body::can_be_opened);
+    match &mut parts.auth {
+        Some(auth) if can_repeat => auth.answer(&parts.method, &parts.url, &head.headers),
+        _ => false,
+    }
 }
 
 /// Whether this request may be sent twice.

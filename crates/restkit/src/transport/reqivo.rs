@@ -25,12 +25,13 @@ pub struct ReqivoTransport {
 }
 
 impl ReqivoTransport {
-    /// Makes a transport with a session of its own.
+    /// Makes a transport with a session of its own, which keeps no cookies.
     ///
     /// # Errors
     /// A configuration error if the session cannot be set up.
     pub fn new() -> Result<Self, Error> {
-        let session = Session::builder().build().map_err(|source| {
+        let session = Session::builder().without_cookies().build();
+        let session = session.map_err(|source| {
             Error::configuration("the HTTP session cannot be set up").with_source(Cause(source))
         })?;
         Ok(Self::over(session))
