@@ -45,7 +45,8 @@ pub(crate) struct Traffic {
     pub(crate) received: u64,
 }
 
-/// A timer that stays registered between requests: moving it further is far cheaper than a new one.
+/// A timer that stays registered between requests. It may be set for a moment before the end of the current wait, and
+/// is moved further only when it fires there: once in a time limit, and not once in a request.
 #[derive(Debug)]
 struct Timer {
     sleep: Pin<Box<Sleep>>,
@@ -215,9 +216,8 @@ impl Conn {
         };
         let timer = match &mut self.timer {
             Some(timer) => {
-                if timer.at != expiry.at {
-                    timer.sleep.as_mut().reset(expiry.at);
-                    timer.at = expiry.at;
+                if timer.at > expiry.at {
+                    timer.set(expiry.at);
                 }
                 timer
             }
@@ -230,7 +230,20 @@ impl Conn {
         if !has_budget_remaining() && Instant::now() >= expiry.at {
             return Poll::Ready(expiry);
         }
-        timer.sleep.as_mut().poll(cx).map(|()| expiry)
+        ready!(timer.sleep.as_mut().poll(cx));
+        if timer.at < expiry.at {
+            // It was set for an earlier wait.
+            timer.set(expiry.at);
+            ready!(timer.sleep.as_mut().poll(cx));
+        }
+        Poll::Ready(expiry)
+    }
+}
+
+impl Timer {
+    fn set(&mut self, at: Instant) {
+        self.sleep.as_mut().reset(at);
+        self.at = at;
     }
 }
 
