@@ -15,6 +15,8 @@ use crate::net::route::Route;
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) index: HashMap<Key, usize>,
+    /// Which place was asked for last: most often it is the next one too.
+    pub(super) last: usize,
     pub(super) origins: Vec<Origin>,
     /// Places in `origins` that are free.
     pub(super) free: Vec<usize>,
@@ -49,6 +51,15 @@ pub(super) struct Waiter {
 impl State {
     /// The place of an origin, new or known.
     pub(super) fn place(&mut self, route: &Route<'_>) -> usize {
+        let last = self.origins.get(self.last).and_then(|it| it.key.as_ref());
+        if last.is_some_and(|key| key.as_key() == *route) {
+            return self.last;
+        }
+        self.last = self.find_place(route);
+        self.last
+    }
+
+    fn find_place(&mut self, route: &Route<'_>) -> usize {
         if let Some(at) = self.index.get(route as &dyn AsKey) {
             return *at;
         }
