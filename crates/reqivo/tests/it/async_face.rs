@@ -17,6 +17,29 @@ macro_rules! next {
     };
 }
 
+/// Runs something beside the test, which can wait for it by `join!`.
+macro_rules! beside {
+    ($body:expr) => {
+        tokio::spawn(async move { $body })
+    };
+}
+
+/// Waits for something that was started by `beside!`.
+macro_rules! join {
+    ($handle:expr) => {
+        $handle.await
+    };
+}
+
+/// Waits until something holds.
+macro_rules! until {
+    ($condition:expr) => {
+        while !$condition {
+            tokio::task::yield_now().await;
+        }
+    };
+}
+
 /// Declares tests.
 macro_rules! scenarios {
     ($($(#[$meta:meta])* fn $name:ident() $body:block)*) => {

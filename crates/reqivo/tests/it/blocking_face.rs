@@ -19,6 +19,27 @@ macro_rules! next {
     };
 }
 
+/// Runs something beside the test, which can wait for it by `join!`.
+macro_rules! beside {
+    ($body:expr) => {
+        std::thread::spawn(move || $body)
+    };
+}
+
+/// Waits for something that was started by `beside!`.
+macro_rules! join {
+    ($handle:expr) => {
+        $handle.join()
+    };
+}
+
+/// Waits until something holds.
+macro_rules! until {
+    ($condition:expr) => {
+        testkit::eventually(stringify!($condition), || $condition)
+    };
+}
+
 /// Declares tests.
 macro_rules! scenarios {
     ($($(#[$meta:meta])* fn $name:ident() $body:block)*) => {

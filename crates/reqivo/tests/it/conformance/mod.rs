@@ -18,6 +18,7 @@ mod s12_connection;
 mod s12_handle;
 mod s13_handle;
 mod s13_pool;
+mod s13_reuse;
 mod s14_parsing;
 mod s15_limits;
 mod s16_tls;

@@ -3,8 +3,6 @@
 mod redirects;
 mod replies;
 mod requests;
-mod reuse;
-mod timeouts;
 mod tls;
 
 use super::{Response, Session};

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use testkit::{Gate, Reply, Script, Server};
 
-use super::Session;
+use super::super::Session;
 
 /// Reads a request with a body of one byte.
 fn read_request(socket: &mut std::net::TcpStream) {
@@ -17,7 +17,8 @@ fn read_request(socket: &mut std::net::TcpStream) {
 }
 
 scenarios! {
-    fn sequential_requests_share_a_connection() {
+    /// P2, P4: an idle connection is used again; closing the idle ones leaves none.
+    fn p2_p4_sequential_requests_share_a_connection() {
         let server = Server::start(|_| Reply::ok("x"));
         let session = Session::new();
         for _ in 0..20 {
@@ -35,7 +36,8 @@ scenarios! {
         server.wait_until_idle();
     }
 
-    fn connections_that_are_not_persistent_are_not_used_again() {
+    /// P6: what is not persistent, or has unread bytes, is not kept; P8: a short Keep-Alive neither.
+    fn p6_p8_connections_that_are_not_persistent_are_not_used_again() {
         let server = Server::replies([
             Reply::ok("x").header("Connection", "close"),
             Reply::raw("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx"),
@@ -58,7 +60,8 @@ scenarios! {
         assert_eq!(session.pool_stats().open, 1);
     }
 
-    fn an_idle_connection_that_the_server_closed_is_noticed_even_for_a_post() {
+    /// P2: unusable ones are closed when they are met.
+    fn p2_an_idle_connection_that_the_server_closed_is_noticed_even_for_a_post() {
         let close = Gate::new();
         let server = Server::builder().connections([
             vec![Script::from(Reply::ok("one")).wait(&close).close()],
@@ -74,7 +77,8 @@ scenarios! {
         assert_eq!((stats.created, stats.closed_dead, stats.reused), (2, 1, 0));
     }
 
-    fn no_post_fails_when_the_server_closes_every_connection_in_between() {
+    /// P9: a server that always closes costs no request that must not be repeated.
+    fn p9_no_post_fails_when_the_server_closes_every_connection_in_between() {
         let server = Server::start(|_| Script::from(Reply::ok("x")).close());
         let session = Session::new();
         for call in 1..=60 {
@@ -85,7 +89,8 @@ scenarios! {
         assert_eq!(server.requests().len(), 60);
     }
 
-    fn sessions_that_come_and_go_leave_no_connection_behind() {
+    /// P4: with the session its idle connections go.
+    fn p4_sessions_that_come_and_go_leave_no_connection_behind() {
         let server = Server::start(|_| Reply::ok("x"));
         for _ in 0..100 {
             let session = Session::new();
@@ -95,7 +100,8 @@ scenarios! {
         assert_eq!(server.connections().opened, 100);
     }
 
-    fn bytes_that_nobody_asked_for_make_an_idle_connection_unusable() {
+    /// P6, H11: bytes without a request make a connection unusable.
+    fn p6_bytes_that_nobody_asked_for_make_an_idle_connection_unusable() {
         let speak = Gate::new();
         let said = Gate::new();
         let (go, done) = (speak.clone(), said.clone());
@@ -112,7 +118,8 @@ scenarios! {
         said.open();
     }
 
-    fn a_kept_connection_that_breaks_before_an_answer_is_replaced_only_when_that_is_safe() {
+    /// P9: a repeat happens once, on a fresh connection, for what is idempotent or was not written.
+    fn p9_a_kept_connection_that_breaks_before_an_answer_is_replaced_only_when_that_is_safe() {
         let first = || vec![Script::from(Reply::ok("one")), Script::new().reset()];
         let server = Server::builder().connections([
             first(),
@@ -146,7 +153,8 @@ scenarios! {
         }
     }
 
-    fn when_the_repeat_finds_no_server_the_first_attempt_still_counts_as_sent() {
+    /// P9: the error tells whether the request may have been processed.
+    fn p9_when_the_repeat_finds_no_server_the_first_attempt_still_counts_as_sent() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let server = std::thread::spawn(move || {
@@ -164,14 +172,16 @@ scenarios! {
         server.join().unwrap();
     }
 
-    fn a_fresh_connection_that_breaks_is_not_repeated() {
+    /// P9: only reused connections are repeated on.
+    fn p9_a_fresh_connection_that_breaks_is_not_repeated() {
         let server = Server::replies([Script::new().reset()]);
         let error = wait!(Session::new().get(server.url("/")).send()).unwrap_err();
         assert!(error.is_network() && error.is_safe_to_retry(), "{error}");
         assert_eq!(server.requests().len(), 1);
     }
 
-    fn dropping_a_response_keeps_the_connection_only_when_the_rest_is_small_and_there() {
+    /// P6: a body that was not read to its end costs the connection, unless its small rest is there.
+    fn p6_dropping_a_response_keeps_the_connection_only_when_the_rest_is_small_and_there() {
         let server = Server::start(|request| match request.path() {
             "/small" => Reply::ok(vec![b'x'; 30_000]).chunked(10_000),
             _ => Reply::ok(vec![b'x'; 3_000_000]),
