@@ -46,6 +46,8 @@ mod action;
 mod connection;
 mod gate;
 mod net;
+
+pub mod postgres;
 pub mod process;
 mod proxy;
 mod reply;
