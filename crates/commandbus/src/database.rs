@@ -1,0 +1,229 @@
+//! A database, and what can be done with it as a whole.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::names::{Domain, QueueName};
+use crate::storage::Driver;
+use crate::storage::setup::{Capabilities, QueueStats, SetupMode};
+use crate::transaction::Transaction;
+
+/// A database that holds commands: PostgreSQL, or SQLite.
+///
+/// Everything else is made from it: a [`CommandBus`](crate::CommandBus), workers, the
+/// troubleshooting queue. It is cheap to clone, and the clones share one pool of connections.
+///
+/// | address | database |
+/// |---|---|
+/// | `postgres://user@host/name`, `postgresql://..`, `host=.. dbname=..` | PostgreSQL, for any number of machines |
+#[derive(Clone, Debug)]
+pub struct Database {
+    driver: Arc<dyn Driver>,
+}
+
+/// Settings of a [`Database`].
+#[derive(Clone, Debug)]
+#[must_use = "the settings do nothing until the database is connected"]
+pub struct DatabaseBuilder {
+    url: String,
+    min: usize,
+    max: Option<usize>,
+    timeout: Duration,
+    idle: Duration,
+}
+
+#[bifrons::dual(blocking = crate::blocking::DatabaseBuilder)]
+impl DatabaseBuilder {
+    /// Sets how many connections are kept while nothing happens; 4 by default. SQLite ignores it.
+    pub fn pool_min(mut self, connections: usize) -> Self {
+        self.min = connections;
+        self
+    }
+
+    /// Sets how many connections there are at most; twice the minimum by default. Subscriptions of
+    /// workers have one more each. SQLite ignores it.
+    pub fn pool_max(mut self, connections: usize) -> Self {
+        self.max = Some(connections);
+        self
+    }
+
+    /// Sets how long a call waits for a connection, and how long connecting may take; 30 seconds by
+    /// default. With SQLite it limits the wait for the lock of the file.
+    pub fn pool_timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for an address or a limit
+    /// that cannot work, [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the driver is
+    /// not compiled in, [`ErrorKind::Database`](crate::ErrorKind::Database) if the database cannot
+    /// be reached.
+    #[blocking(wrap = crate::blocking::Database)]
+    pub async fn connect(self) -> Result<Database> {
+        let max = self
+            .max
+            .unwrap_or_else(|| self.min.saturating_mul(2))
+            .max(1);
+        if self.min > max {
+            return Err(Error::invalid("pool_min", "must not be more than pool_max"));
+        }
+        if self.timeout.is_zero() {
+            return Err(Error::invalid("pool_timeout", "must be more than zero"));
+        }
+        let driver: Arc<dyn Driver> = if self.url.starts_with("sqlite:") {
+            Self::sqlite()?
+        } else {
+            self.postgres(max).await?
+        };
+        Ok(Database { driver })
+    }
+}
+
+impl DatabaseBuilder {
+    #[cfg(feature = "postgres")]
+    async fn postgres(&self, max: usize) -> Result<Arc<dyn Driver>> {
+        use crate::storage::postgres::{PoolConfig, Postgres};
+        let limits = PoolConfig {
+            min: self.min,
+            max,
+            timeout: self.timeout,
+            idle: self.idle,
+        };
+        let driver = Postgres::new(&self.url, limits)?;
+        driver.check().await?;
+        Ok(Arc::new(driver))
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    #[expect(clippy::unused_async, reason = "the other form of this function waits")]
+    async fn postgres(&self, _max: usize) -> Result<Arc<dyn Driver>> {
+        Err(Error::new(
+            crate::ErrorKind::Unsupported,
+            "the driver for PostgreSQL is not compiled in: turn on the feature postgres",
+        ))
+    }
+
+    fn sqlite() -> Result<Arc<dyn Driver>> {
+        Err(Error::new(
+            crate::ErrorKind::Unsupported,
+            "this version has no driver for SQLite",
+        ))
+    }
+}
+
+#[bifrons::dual(blocking = crate::blocking::Database)]
+impl Database {
+    /// Connects with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`DatabaseBuilder::connect`].
+    pub async fn connect(url: impl Into<String> + Send) -> Result<Self> {
+        Self::builder(url).connect().await
+    }
+
+    /// Starts with the default settings.
+    #[blocking(wrap = crate::blocking::DatabaseBuilder)]
+    pub fn builder(url: impl Into<String>) -> DatabaseBuilder {
+        DatabaseBuilder {
+            url: url.into(),
+            min: 4,
+            max: None,
+            timeout: Duration::from_secs(30),
+            idle: Duration::from_secs(300),
+        }
+    }
+
+    /// Returns what this database offers beyond the common semantics.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.driver.capabilities()
+    }
+
+    /// Brings the schema to the shape this version needs; true if that changed anything.
+    ///
+    /// It may be called by many processes at once, and each time a program starts. A database that
+    /// the Python library `reliable-cmd` made is brought to the same shape, and keeps its rows.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::PgmqMissing`](crate::ErrorKind::PgmqMissing) if there is no PGMQ and the mode
+    /// does not allow to install it,
+    /// [`ErrorKind::InvalidOperation`](crate::ErrorKind::InvalidOperation) if the mode asks for
+    /// another queue than the one that is installed.
+    pub async fn setup(&self, mode: SetupMode) -> Result<bool> {
+        self.driver.setup(mode).await
+    }
+
+    /// Returns true if the schema is there, in the shape this version needs.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Database`](crate::ErrorKind::Database).
+    pub async fn schema_exists(&self) -> Result<bool> {
+        self.driver.schema_exists().await
+    }
+
+    /// Creates a queue, unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that no queue
+    /// can have, [`ErrorKind::PgmqMissing`](crate::ErrorKind::PgmqMissing).
+    pub async fn create_queue(&self, name: impl AsRef<str> + Send) -> Result<()> {
+        let queue = QueueName::new(name)?;
+        self.driver.create_queue(queue).await
+    }
+
+    /// Creates the queues of a domain, `<domain>__commands` and `<domain>__replies`, unless they
+    /// are there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that no domain
+    /// can have, [`ErrorKind::PgmqMissing`](crate::ErrorKind::PgmqMissing).
+    pub async fn ensure_domain(&self, domain: impl AsRef<str> + Send) -> Result<()> {
+        let domain = Domain::new(domain)?;
+        self.driver.create_queue(domain.command_queue()).await?;
+        self.driver.create_queue(domain.reply_queue()).await
+    }
+
+    /// Counts the messages in the command queue of a domain; none if there is no such queue.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that no domain
+    /// can have, [`ErrorKind::SchemaMissing`](crate::ErrorKind::SchemaMissing).
+    pub async fn queue_stats(&self, domain: impl AsRef<str> + Send) -> Result<Option<QueueStats>> {
+        let domain = Domain::new(domain)?;
+        self.driver.queue_stats(domain.command_queue()).await
+    }
+
+    /// Begins a transaction, for several operations that take effect together.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Database`](crate::ErrorKind::Database).
+    #[blocking(wrap = crate::blocking::Transaction)]
+    pub async fn begin(&self) -> Result<Transaction> {
+        Ok(Transaction::new(self.driver.begin().await?))
+    }
+
+    /// Returns a bus with the default settings.
+    #[must_use]
+    #[blocking(wrap = crate::blocking::CommandBus)]
+    pub fn bus(&self) -> crate::CommandBus {
+        crate::CommandBus::new(self)
+    }
+}
+
+impl Database {
+    pub(crate) fn driver(&self) -> &Arc<dyn Driver> {
+        &self.driver
+    }
+}

@@ -1,0 +1,6 @@
+//! The conformance list.
+
+#[allow(unused_imports, reason = "the face of the scenarios")]
+use super::{CommandBus, Database, Transaction, open};
+
+mod s06_bus;
