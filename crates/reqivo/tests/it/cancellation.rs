@@ -91,6 +91,42 @@ async fn a_tls_request_can_be_cancelled_at_every_await() {
 }
 
 #[tokio::test]
+async fn requests_through_proxies_can_be_cancelled_at_every_await() {
+    let _watchdog = Watchdog::start();
+    let authority = Authority::new();
+    let plain = Server::start(|_| reply());
+    let secure = Server::builder().tls(authority.good()).start(|_| reply());
+    let tunnel = testkit::Proxy::http().login("user", "secret").start();
+    let sealed = testkit::Proxy::http().tls(authority.good()).start();
+    let socks = testkit::Proxy::socks().login("user", "secret").start();
+    for (proxy, url) in [
+        (plain.url(""), "http://a.example/".to_owned()),
+        (tunnel.url(), secure.url("/")),
+        (sealed.url(), secure.url("/")),
+        (socks.url_as("socks5"), plain.localhost_url("/")),
+        (socks.url_as("socks4a"), secure.localhost_url("/")),
+    ] {
+        let password = if proxy.starts_with("socks4") {
+            ""
+        } else {
+            "secret"
+        };
+        let proxy = reqivo::Proxy::all(proxy).unwrap();
+        let tls = reqivo::TlsConfig::new()
+            .add_root_der(authority.der())
+            .only_added_roots();
+        let session = Session::builder()
+            .pool(PoolConfig::default().per_origin(2))
+            .tls(tls)
+            .proxy(proxy.basic_auth("user", password))
+            .build()
+            .unwrap();
+        cancel_everywhere(&session, &url, false).await;
+        cancel_everywhere(&session, &url, true).await;
+    }
+}
+
+#[tokio::test]
 async fn redirects_can_be_cancelled_at_every_await() {
     let _watchdog = Watchdog::start();
     let server = Server::start(|request| match request.path() {
