@@ -16,9 +16,18 @@ use crate::request_body::Trailer;
 pub(crate) struct Outgoing<'a> {
     /// The session's own fields, unless they are among those of the call already.
     pub(crate) session: Option<&'a Headers>,
+    /// The same, written before.
+    pub(crate) written: &'a Written,
     pub(crate) parts: &'a Parts,
     /// The proxy that reads this request.
     pub(crate) proxy: Option<&'a ProxyServer>,
+}
+
+/// The defaults and the fields of a session as they go out with a call that has no say in them.
+pub(crate) struct Written {
+    block: Box<[u8]>,
+    /// The names in the block, and those that decide about one of them.
+    names: Headers,
 }
 
 /// How the end of the body is told.
@@ -110,21 +119,19 @@ impl Outgoing<'_> {
         if !self.has("host") {
             host(output, &parts.url);
         }
-        if self.wants("user-agent") {
-            encode::field(output, "User-Agent", USER_AGENT.as_bytes());
-        }
-        if self.wants("accept") {
-            encode::field(output, "Accept", b"*/*");
-        }
-        if self.wants("accept-encoding")
-            && let Some(accepted) = content::accept_encoding(self.has("range"))
-        {
-            encode::field(output, "Accept-Encoding", accepted.as_bytes());
-        }
-        for (name, value) in self.fields() {
-            // What is meant for a proxy goes to no other.
-            if !is_length(name) && (self.proxy.is_some() || !is_for_proxy(name)) {
-                encode::field(output, name, value);
+        match self.undisturbed() {
+            Some(block) => {
+                output.extend_from_slice(block);
+                let added = parts.added.iter().flat_map(|added| added.raw());
+                for (name, value) in parts.headers.raw().chain(added) {
+                    self.field(output, name, value);
+                }
+            }
+            None => {
+                defaults(output, |name| self.wants(name), self.has("range"));
+                for (name, value) in self.fields() {
+                    self.field(output, name, value);
+                }
             }
         }
         for (name, value) in self.proxy.into_iter().flat_map(|proxy| proxy.headers.raw()) {
@@ -161,6 +168,29 @@ impl Outgoing<'_> {
         output.extend_from_slice(b"\r\n");
     }
 
+    fn field(&self, output: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+        // What is meant for a proxy goes to no other.
+        if !is_length(name) && (self.proxy.is_some() || !is_for_proxy(name)) {
+            encode::field(output, name, value);
+        }
+    }
+
+    /// The defaults and the fields of the session, when they go out as they are.
+    fn undisturbed(&self) -> Option<&[u8]> {
+        let (parts, names) = (self.parts, &self.written.names);
+        let own = &parts.headers;
+        let disturbed = self.session.is_none()
+            || self.proxy.is_some()
+            || !parts.without.is_empty()
+            || own.raw().any(|(name, _)| names.has(name))
+            || parts.added.as_ref().is_some_and(|added| {
+                added
+                    .raw()
+                    .any(|(name, _)| names.has(name) || own.has(name))
+            });
+        (!disturbed).then_some(&self.written.block)
+    }
+
     /// The fields of the session that the call does not replace or leave out, then those of the call, then those
     /// that the session decides for this hop.
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -192,6 +222,44 @@ impl Outgoing<'_> {
             .without
             .iter()
             .any(|other| other.as_bytes().eq_ignore_ascii_case(name))
+    }
+}
+
+impl Written {
+    /// Writes the fields of a session.
+    pub(crate) fn new(headers: &Headers) -> Self {
+        let mut block = Vec::new();
+        let wants = |name: &str| !headers.has(name.as_bytes());
+        defaults(&mut block, wants, headers.has(b"range"));
+        for (name, value) in headers.raw() {
+            if !is_length(name) && !is_for_proxy(name) {
+                encode::field(&mut block, name, value);
+            }
+        }
+        let mut names = headers.clone();
+        for name in ["User-Agent", "Accept", "Accept-Encoding", "Range"] {
+            // A plain name and value.
+            drop(names.append(name, ""));
+        }
+        Self {
+            block: block.into(),
+            names,
+        }
+    }
+}
+
+/// Writes the defaults that are wanted.
+fn defaults(output: &mut Vec<u8>, wants: impl Fn(&str) -> bool, of_a_range: bool) {
+    if wants("user-agent") {
+        encode::field(output, "User-Agent", USER_AGENT.as_bytes());
+    }
+    if wants("accept") {
+        encode::field(output, "Accept", b"*/*");
+    }
+    if wants("accept-encoding")
+        && let Some(accepted) = content::accept_encoding(of_a_range)
+    {
+        encode::field(output, "Accept-Encoding", accepted.as_bytes());
     }
 }
 

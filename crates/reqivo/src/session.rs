@@ -22,6 +22,7 @@ use crate::net::connect::Connector;
 use crate::net::dial::ConnectConfig;
 use crate::net::resolve::Resolve;
 use crate::net::route::new_settings_id;
+use crate::outgoing::Written;
 use crate::pool::{Pool, PoolConfig, PoolStats};
 use crate::proto::{Limits, Tolerance};
 use crate::proxy::{Environment, Proxies, Proxy};
@@ -58,6 +59,7 @@ pub(crate) struct Inner {
     pub(crate) auth_origins: Option<Arc<[Origin]>>,
     pub(crate) resolver: Resolver,
     pub(crate) headers: Headers,
+    pub(crate) written: Written,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
     pub(crate) tolerance: Tolerance,
@@ -779,6 +781,7 @@ impl SessionBuilder {
             cookies: self.cookies,
             auth_origins: self.auth_origins,
             resolver: Resolver::new(self.base_url.map(|base| base.0)),
+            written: Written::new(&self.headers),
             headers: self.headers,
             timeouts: self.timeouts,
             limits: self.limits,

@@ -166,6 +166,7 @@ impl Call<'_> {
     {
         Outgoing {
             session: self.session_headers.then_some(&self.session.headers),
+            written: &self.session.written,
             parts,
             proxy: proxy.and_then(|via| via.reading_proxy(parts.url.scheme())),
         }
