@@ -63,6 +63,8 @@ impl ErrorKind {
         Self::Decode,
         Self::Json,
         Self::Body,
+        Self::RequestBody,
+        Self::Io,
         Self::Status,
         Self::Redirect,
         Self::Custom,
@@ -98,6 +100,16 @@ impl ErrorKind {
         }
     }
 }
+
+/// The list has every kind, each at its own place.
+const _: () = {
+    let mut at = 0;
+    while at < ErrorKind::ALL.len() {
+        assert!(ErrorKind::ALL[at] as usize == at);
+        at += 1;
+    }
+    assert!(ErrorKind::ALL.len() == ErrorKind::Blocking as usize + 1);
+};
 
 /// How far a request had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,12 +2,12 @@ use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode, Version};
 use url::Url;
 
 use super::reply::Reply;
-use crate::error::{Error, Phase};
+use crate::error::{Error, ErrorKind, Phase};
 use crate::headers::Headers;
 use crate::incoming::Live;
 use crate::net::clock::{Clock, Waiting};
@@ -16,7 +16,7 @@ use crate::net::exchange::{Exchange, OnInterim};
 use crate::net::memory::Memory;
 use crate::net::stream::Stream;
 use crate::pool::Lease;
-use crate::proto::{Head, Limits, Tolerance};
+use crate::proto::{Head, LimitKind, Limits, ProtocolError, Tolerance};
 use crate::request_body::Body;
 use crate::send::Answer;
 
@@ -85,6 +85,37 @@ impl HopRequest {
     #[must_use]
     pub fn body(&self) -> Option<&Bytes> {
         self.body.as_ref().and_then(Body::bytes)
+    }
+
+    /// Reads the body into memory and keeps it for whoever comes next; empty when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When its source fails or was used up before, or gives more than
+    /// [`Limits::buffered_bytes`](crate::Limits::buffered_bytes).
+    pub async fn read_body(&mut self) -> Result<Bytes, Error> {
+        let Some(body) = &self.body else {
+            return Ok(Bytes::new());
+        };
+        if let Some(bytes) = body.bytes() {
+            return Ok(bytes.clone());
+        }
+        let limit = self.rules.limits.buffered_bytes;
+        let mut opened = body.open().await?;
+        let mut read = BytesMut::new();
+        while let Some(piece) = poll_fn(|cx| opened.source.poll_piece(cx)).await {
+            let piece = piece.map_err(|error| {
+                Error::new(ErrorKind::RequestBody, Phase::Build).with_source(error)
+            })?;
+            if (read.len() + piece.len()) as u64 > limit {
+                let error = ProtocolError::limit(LimitKind::BufferedBytes, limit);
+                return Err(Error::protocol(error, Phase::Build));
+            }
+            read.extend_from_slice(&piece);
+        }
+        let read = read.freeze();
+        self.body = Some(Body::from(read.clone()));
+        Ok(read)
     }
 
     /// Replaces the body.

@@ -198,16 +198,19 @@ impl Reply {
             .or_else(|| self.status.canonical_reason())
             .unwrap_or_default();
         out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status.as_u16()).as_bytes());
+        // The length that a HEAD request asks for may be that of a body which is not here.
+        let says_length = !has_body && self.headers.contains("content-length");
         for (name, value) in self.headers.iter_bytes() {
-            let framing = ["content-length", "transfer-encoding"];
-            if !framing.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            let length = name.eq_ignore_ascii_case("content-length");
+            let coding = name.eq_ignore_ascii_case("transfer-encoding");
+            if !coding && (!length || says_length) {
                 encode::field(&mut out, name, value);
             }
         }
         let code = self.status.as_u16();
         let bodiless = code < 200 || code == 204 || code == 304;
         match self.framing {
-            _ if bodiless => {}
+            _ if bodiless || says_length => {}
             Framing::Length => {
                 let length = self.body.len().to_string();
                 encode::field(&mut out, "Content-Length", length.as_bytes());

@@ -100,6 +100,19 @@ impl Clock {
         expiry
     }
 
+    /// How long one of the limits is.
+    pub(crate) fn limit(&self, limit: TimeLimit) -> Option<Duration> {
+        match limit {
+            TimeLimit::Pool => self.limits.pool,
+            TimeLimit::Connect => self.limits.connect,
+            TimeLimit::Tls => self.limits.tls,
+            TimeLimit::Write => self.limits.write,
+            TimeLimit::FirstByte => self.limits.first_byte,
+            TimeLimit::Read => self.limits.read,
+            TimeLimit::Total => self.total.map(|(_, total)| total),
+        }
+    }
+
     /// When a phase that begins now ends at the latest.
     pub(crate) fn phase(&self, limit: TimeLimit) -> Option<Expiry> {
         let after = match limit {

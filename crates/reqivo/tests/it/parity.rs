@@ -11,6 +11,7 @@ fn check() -> bifrons::parity::Check {
         .manifest(blocking::RequestBuilder::__DUAL)
         .manifest(blocking::Connection::__DUAL)
         .manifest(blocking::ConnectionPool::__DUAL)
+        .by_hand("HopRequest::read_body", MIDDLEWARE)
         .by_hand("HopResponse::bytes", MIDDLEWARE)
         .by_hand("HopResponse::close", MIDDLEWARE)
         .by_hand("Next::run", MIDDLEWARE)
