@@ -68,6 +68,7 @@ impl ErrorKind {
         Self::Status,
         Self::Redirect,
         Self::Custom,
+        Self::File,
         Self::Cancelled,
         Self::Blocking,
     ];
