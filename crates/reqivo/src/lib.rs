@@ -48,11 +48,13 @@
 //! | `cookies` | a jar of cookies in every session, with a list of public suffixes | yes |
 //! | `gzip`, `deflate`, `brotli`, `zstd` | content codings of these names ([`content`]) | yes |
 //! | `json` | JSON bodies | yes |
+//! | `multipart` | bodies of several parts, with the content types of files | yes |
+//! | `urlencoded` | queries and forms from values that serde can write | yes |
 //! | `charset` | text in encodings other than UTF-8 and ISO-8859-1 | yes |
 //!
 //! # Not there yet
 //!
-//! HTTP/2, WebSocket, multipart bodies.
+//! HTTP/2, WebSocket.
 
 mod auth;
 mod changeable;
@@ -72,6 +74,8 @@ mod incoming;
 mod json;
 pub mod middleware;
 pub mod mock;
+#[cfg(feature = "multipart")]
+pub mod multipart;
 mod net;
 mod outgoing;
 mod pool;

@@ -28,6 +28,8 @@ pub(crate) struct Written {
     block: Box<[u8]>,
     /// The names in the block, and those that decide about one of them.
     names: Headers,
+    /// Whether names begin with capitals, however they were written.
+    title_case: bool,
 }
 
 /// How the end of the body is told.
@@ -171,7 +173,11 @@ impl Outgoing<'_> {
     fn field(&self, output: &mut Vec<u8>, name: &[u8], value: &[u8]) {
         // What is meant for a proxy goes to no other.
         if !is_length(name) && (self.proxy.is_some() || !is_for_proxy(name)) {
+            let start = output.len();
             encode::field(output, name, value);
+            if self.written.title_case {
+                title_case(&mut output[start..start + name.len()]);
+            }
         }
     }
 
@@ -227,13 +233,17 @@ impl Outgoing<'_> {
 
 impl Written {
     /// Writes the fields of a session.
-    pub(crate) fn new(headers: &Headers) -> Self {
+    pub(crate) fn new(headers: &Headers, in_title_case: bool) -> Self {
         let mut block = Vec::new();
         let wants = |name: &str| !headers.has(name.as_bytes());
         defaults(&mut block, wants, headers.has(b"range"));
         for (name, value) in headers.raw() {
             if !is_length(name) && !is_for_proxy(name) {
+                let start = block.len();
                 encode::field(&mut block, name, value);
+                if in_title_case {
+                    title_case(&mut block[start..start + name.len()]);
+                }
             }
         }
         let mut names = headers.clone();
@@ -244,6 +254,7 @@ impl Written {
         Self {
             block: block.into(),
             names,
+            title_case: in_title_case,
         }
     }
 }
@@ -266,6 +277,16 @@ fn defaults(output: &mut Vec<u8>, wants: impl Fn(&str) -> bool, of_a_range: bool
 fn is_for_proxy(name: &[u8]) -> bool {
     name.len() == PROXY_AUTHORIZATION.len()
         && name.eq_ignore_ascii_case(PROXY_AUTHORIZATION.as_bytes())
+}
+
+/// `x-request-id` becomes `X-Request-Id`.
+fn title_case(name: &mut [u8]) {
+    for word in name.split_mut(|byte| *byte == b'-') {
+        word.make_ascii_lowercase();
+        if let Some(first) = word.first_mut() {
+            first.make_ascii_uppercase();
+        }
+    }
 }
 
 fn content_length(output: &mut Vec<u8>, length: u64) {

@@ -114,6 +114,25 @@ impl RequestBuilder {
         })
     }
 
+    /// Adds the fields of a value to the query of the URL: a struct, a map, or a list of pairs.
+    #[cfg(feature = "urlencoded")]
+    pub fn query_from<T: serde::Serialize + ?Sized>(self, value: &T) -> Self {
+        self.change(|parts| {
+            let mut pairs = parts.url.query_pairs_mut();
+            let written = value
+                .serialize(serde_urlencoded::Serializer::new(&mut pairs))
+                .map(drop);
+            drop(pairs);
+            written.map_err(|error| {
+                Error::builder("the value cannot be written as a query").with_source(error)
+            })?;
+            if parts.url.query() == Some("") {
+                parts.url.set_query(None);
+            }
+            Ok(())
+        })
+    }
+
     /// Sends this user name and password as `Authorization: Basic`.
     pub fn basic_auth(self, user: &str, password: &str) -> Self {
         self.change(|parts| set_basic(&mut parts.headers, user, password))
@@ -180,6 +199,45 @@ impl RequestBuilder {
     pub fn no_proxy(self) -> Self {
         self.change(|parts| {
             parts.proxies = Some(Arc::new(Proxies::none()));
+            Ok(())
+        })
+    }
+
+    /// Sends pairs as the body, in this order; keys may repeat. The content type is
+    /// `application/x-www-form-urlencoded` unless another one is set.
+    pub fn form<K: AsRef<str>, V: AsRef<str>>(
+        self,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.change(|parts| {
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
+            form.extend_pairs(pairs);
+            parts.body = Some(Body::from(form.finish()));
+            parts.content_type = Some(URLENCODED);
+            Ok(())
+        })
+    }
+
+    /// Sends the fields of a value as [`form`](Self::form) does: a struct, a map, or a list of pairs.
+    #[cfg(feature = "urlencoded")]
+    pub fn form_from<T: serde::Serialize + ?Sized>(self, value: &T) -> Self {
+        self.change(|parts| {
+            let form = serde_urlencoded::to_string(value).map_err(|error| {
+                Error::builder("the value cannot be written as a form").with_source(error)
+            })?;
+            parts.body = Some(Body::from(form));
+            parts.content_type = Some(URLENCODED);
+            Ok(())
+        })
+    }
+
+    /// Sends a form of several parts, with its content type.
+    #[cfg(feature = "multipart")]
+    pub fn multipart(self, form: crate::multipart::Form) -> Self {
+        self.change(|parts| {
+            parts.headers.insert("Content-Type", form.content_type())?;
+            parts.body = Some(Body::from(form).checked()?);
+            parts.content_type = None;
             Ok(())
         })
     }
@@ -403,3 +461,5 @@ impl fmt::Debug for RequestBuilder {
         shown.finish_non_exhaustive()
     }
 }
+
+const URLENCODED: &str = "application/x-www-form-urlencoded";

@@ -365,6 +365,7 @@ pub struct SessionBuilder {
     timeouts: Timeouts,
     limits: Limits,
     tolerance: Tolerance,
+    title_case: bool,
     redirects: RedirectPolicy,
     pool: PoolConfig,
     connector: Connector,
@@ -412,6 +413,15 @@ impl SessionBuilder {
         self.change(|this| {
             let _ = this.headers.remove(name);
             this.headers.append_sensitive(name, value)
+        })
+    }
+
+    /// Sends the names of header fields with a capital at the beginning of each word, as `X-Request-Id`, for servers
+    /// that compare them by case. By default they are sent as they were written.
+    pub fn title_case_headers(self) -> Self {
+        self.change(|this| {
+            this.title_case = true;
+            Ok(())
         })
     }
 
@@ -781,7 +791,7 @@ impl SessionBuilder {
             cookies: self.cookies,
             auth_origins: self.auth_origins,
             resolver: Resolver::new(self.base_url.map(|base| base.0)),
-            written: Written::new(&self.headers),
+            written: Written::new(&self.headers, self.title_case),
             headers: self.headers,
             timeouts: self.timeouts,
             limits: self.limits,

@@ -26,6 +26,7 @@ pub(crate) struct Upload {
     ended: bool,
     length: Option<u64>,
     trailers: Vec<Trailer>,
+    chunked: bool,
     /// A large piece.
     current: Bytes,
     /// Whether the line end after a large piece is still to be sent.
@@ -64,12 +65,13 @@ pub(crate) enum Broken {
 impl Upload {
     pub(crate) fn new(opened: Opened) -> Self {
         // Only chunks have trailers.
-        let length = opened.length.filter(|_| opened.trailers.is_empty());
+        let chunked = opened.length.is_none() || !opened.trailers.is_empty();
         Self {
             source: Mutex::new(opened.source),
             ended: false,
-            length,
+            length: opened.length,
             trailers: opened.trailers,
+            chunked,
             current: Bytes::new(),
             chunk_open: false,
             touched: false,
@@ -90,20 +92,24 @@ impl Upload {
 
     /// The length that the head announces; `None` for chunks.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.length
+        self.length.filter(|_| !self.chunked)
     }
 
     pub(crate) fn trailers(&self) -> &[Trailer] {
         &self.trailers
     }
 
-    /// Gives the source back if it was not asked for anything.
-    pub(crate) fn into_untouched(self) -> Option<BoxSource> {
+    /// Gives the body back if its source was not asked for anything.
+    pub(crate) fn into_untouched(self) -> Option<Opened> {
         let source = self
             .source
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        (!self.touched).then_some(source)
+        (!self.touched).then_some(Opened {
+            source,
+            length: self.length,
+            trailers: self.trailers,
+        })
     }
 
     /// Whether the source was asked for anything.
@@ -171,7 +177,7 @@ impl Upload {
 
     /// The head of a body of no bytes completes the request, so it waits until the source has none indeed.
     fn is_held(&self) -> bool {
-        self.length == Some(0) && !self.ended
+        !self.chunked && self.length == Some(0) && !self.ended
     }
 
     /// Takes pieces from the source until there is enough for a write.
@@ -187,7 +193,7 @@ impl Upload {
                 return Ok(());
             }
             self.touched = true;
-            let chunked = self.length.is_none();
+            let chunked = self.chunked;
             let output = conn.output();
             if std::mem::take(&mut self.chunk_open) {
                 output.extend_from_slice(b"\r\n");

@@ -11,7 +11,7 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
@@ -70,6 +70,8 @@ enum Origin {
     Bytes(Bytes),
     /// Taken by the first hop that sends it.
     Once(Mutex<Option<BoxSource>>),
+    /// One after the other. When some can be sent only once, what was made ready and not begun is put here.
+    Chain(Vec<Body>, Mutex<Option<Opened>>),
     Made(Box<dyn Fn() -> Body + Send + Sync>),
     Path {
         path: Arc<Path>,
@@ -185,6 +187,16 @@ impl Body {
         Self::streamed(Origin::Made(Box::new(make)))
     }
 
+    /// Sends several bodies as one, one after the other. The length is known when that of each is.
+    #[must_use]
+    pub fn chain(bodies: impl IntoIterator<Item = Self>) -> Self {
+        let bodies: Result<Vec<Self>, Error> = bodies.into_iter().map(Self::checked).collect();
+        match bodies {
+            Ok(bodies) => Self::streamed(Origin::Chain(bodies, Mutex::new(None))),
+            Err(error) => Self(Repr::Invalid(error)),
+        }
+    }
+
     /// Declares the length of a streamed body, which is then sent with `Content-Length` instead of in chunks.
     ///
     /// The call fails, and the connection is closed, when the source has fewer bytes or more. The last piece is sent
@@ -256,6 +268,7 @@ impl Body {
             Repr::Streamed(streamed) => match &*streamed.origin {
                 Origin::Bytes(_) | Origin::Made(_) | Origin::File { .. } => true,
                 Origin::Once(_) => false,
+                Origin::Chain(bodies, _) => bodies.iter().all(Self::is_replayable),
                 Origin::Path { special, .. } => !special.load(Ordering::Relaxed),
             },
             Repr::Invalid(_) => false,
@@ -274,6 +287,11 @@ impl Body {
             declared: None,
             trailers: Vec::new(),
         })))
+    }
+
+    #[cfg(feature = "multipart")]
+    pub(crate) fn invalid(error: Error) -> Self {
+        Self(Repr::Invalid(error))
     }
 
     fn change(self, change: impl FnOnce(&mut Streamed) -> Result<(), Error>) -> Self {
@@ -334,6 +352,9 @@ impl Body {
         match &self.0 {
             Repr::Streamed(streamed) => match &*streamed.origin {
                 Origin::Once(source) => lock(source).is_some(),
+                Origin::Chain(bodies, ready) => {
+                    lock(ready).is_some() || bodies.iter().all(Self::can_be_opened)
+                }
                 _ => self.is_replayable(),
             },
             _ => true,
@@ -361,6 +382,16 @@ impl Body {
                     },
                     None => return Err(spent()),
                 },
+                Origin::Chain(bodies, ready) => {
+                    if let Some(opened) = lock(ready).take() {
+                        return Ok(opened);
+                    }
+                    let mut opened = Vec::with_capacity(bodies.len());
+                    for body in bodies {
+                        opened.push(body.open().await?);
+                    }
+                    Opened::chain(opened)
+                }
                 Origin::Made(make) => make().checked()?.open().await?,
                 Origin::Path { path, special } => {
                     let opened = threaded::open_path(Arc::clone(path)).await;
@@ -384,20 +415,22 @@ impl Body {
         })
     }
 
-    /// Takes back a source that was opened and not asked for anything.
-    pub(crate) fn restore(&self, source: BoxSource) {
-        if let Repr::Streamed(streamed) = &self.0
-            && let Origin::Once(place) = &*streamed.origin
-        {
-            *lock(place) = Some(source);
+    /// Takes back what was opened and not asked for anything.
+    pub(crate) fn restore(&self, opened: Opened) {
+        if let Repr::Streamed(streamed) = &self.0 {
+            match &*streamed.origin {
+                Origin::Once(place) => *lock(place) = Some(opened.source),
+                Origin::Chain(_, place) if !self.is_replayable() => *lock(place) = Some(opened),
+                _ => {}
+            }
         }
     }
 }
 
 pub(crate) type Opening<'a> = Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send + 'a>>;
 
-fn lock(source: &Mutex<Option<BoxSource>>) -> std::sync::MutexGuard<'_, Option<BoxSource>> {
-    source.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn again(error: &Error) -> Error {

@@ -50,6 +50,16 @@ impl Opened {
         Self::new(Whole(Some(bytes)), Some(length))
     }
 
+    /// One after the other. The length is known when that of each is. Trailers of the parts are lost.
+    pub(super) fn chain(parts: Vec<Self>) -> Self {
+        let length = parts
+            .iter()
+            .try_fold(0_u64, |sum, part| sum.checked_add(part.length?));
+        let mut sources: Vec<BoxSource> = parts.into_iter().map(|part| part.source).collect();
+        sources.reverse();
+        Self::new(Chain(sources), length)
+    }
+
     /// Makes a source of unknown length one of this length, which it is held to.
     pub(crate) fn with_length(mut self, length: u64) -> Self {
         self.source = Box::new(Measured {
@@ -78,6 +88,21 @@ struct Whole(Option<Bytes>);
 impl Source for Whole {
     fn poll_piece(&mut self, _: &mut Context<'_>) -> Poll<Item> {
         Poll::Ready(self.0.take().map(Ok))
+    }
+}
+
+/// Sources one after the other; the next one is the last of the list.
+struct Chain(Vec<BoxSource>);
+
+impl Source for Chain {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Item> {
+        while let Some(source) = self.0.last_mut() {
+            if let Some(piece) = ready!(source.poll_piece(cx)) {
+                return Poll::Ready(Some(piece));
+            }
+            self.0.pop();
+        }
+        Poll::Ready(None)
     }
 }
 

@@ -54,8 +54,8 @@ pub(super) fn framing<'a>(upload: Option<&'a Upload>, body: Option<&'a Body>) ->
 pub(super) fn give_back(exchange: &mut Exchange, parts: &Parts) {
     if let Some(unused) = exchange.take_unused()
         && let Some(body) = &parts.body
-        && let Some(source) = unused.into_untouched()
+        && let Some(opened) = unused.into_untouched()
     {
-        body.restore(source);
+        body.restore(opened);
     }
 }
