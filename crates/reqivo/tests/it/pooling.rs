@@ -1,6 +1,7 @@
 //! The pool: limits, order, expiry, runtimes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqivo::{PoolConfig, Session, Timeouts};
@@ -19,6 +20,7 @@ async fn get(session: &Session, url: &str) -> String {
     session.get(url).send().await.unwrap().text().await.unwrap()
 }
 
+/// P1.
 #[tokio::test]
 async fn waiting_requests_are_served_in_the_order_of_their_arrival() {
     let _watchdog = Watchdog::start();
@@ -119,6 +121,7 @@ async fn the_newest_idle_connection_is_used_first_and_the_oldest_closed_first() 
     assert_eq!(server.requests().last().unwrap().connection, 1);
 }
 
+/// P2, P10.
 #[tokio::test(start_paused = true)]
 async fn idle_connections_expire_without_being_asked_for_again() {
     let _watchdog = Watchdog::start();
@@ -142,6 +145,7 @@ async fn idle_connections_expire_without_being_asked_for_again() {
     b.wait_until_idle();
 }
 
+/// P8.
 #[tokio::test(start_paused = true)]
 async fn age_and_the_servers_own_hint_limit_reuse() {
     let _watchdog = Watchdog::start();
@@ -206,6 +210,7 @@ async fn the_total_limit_is_shared_fairly_between_origins() {
     assert_eq!(session.pool_stats().open, 1);
 }
 
+/// A6, P12.
 #[test]
 fn a_connection_of_a_runtime_that_does_not_turn_is_never_waited_on() {
     let _watchdog = Watchdog::start();
@@ -240,6 +245,7 @@ fn a_connection_of_a_runtime_that_does_not_turn_is_never_waited_on() {
     assert_eq!(text, "xx");
 }
 
+/// A6.
 #[test]
 fn a_body_is_not_read_on_another_runtime() {
     let _watchdog = Watchdog::start();
@@ -274,6 +280,7 @@ fn outside_of_a_runtime_the_error_says_so() {
     );
 }
 
+/// P10.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn on_a_runtime_that_turns_by_itself_expired_connections_are_closed_without_a_call() {
     let _watchdog = Watchdog::start();
@@ -287,6 +294,7 @@ async fn on_a_runtime_that_turns_by_itself_expired_connections_are_closed_withou
     assert_eq!((stats.open, stats.closed_expired, stats.created), (0, 2, 2));
 }
 
+/// A6, P12.
 #[test]
 fn a_slot_goes_to_a_waiter_on_another_runtime_without_its_connection() {
     let _watchdog = Watchdog::start();
@@ -321,4 +329,109 @@ fn a_slot_goes_to_a_waiter_on_another_runtime_without_its_connection() {
         (2, 1, 1),
         "{stats:?}"
     );
+}
+
+/// Counts how often a future is polled.
+async fn counting<F: Future>(polls: &AtomicUsize, future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| {
+        polls.fetch_add(1, Ordering::Relaxed);
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// A5: a place that becomes free wakes the one whose turn it is, and nobody else.
+#[tokio::test]
+async fn a5_waiting_costs_nothing_until_it_is_ones_turn() {
+    let _watchdog = Watchdog::start();
+    let server = Server::start(|_| Reply::ok("x"));
+    let session = session(PoolConfig::default().per_origin(4));
+    let polls = Arc::new(AtomicUsize::new(0));
+    let mut tasks = Vec::new();
+    for _ in 0..64 {
+        let (session, url, polls) = (session.clone(), server.url("/"), Arc::clone(&polls));
+        tasks.push(tokio::spawn(async move {
+            for _ in 0..20 {
+                counting(&polls, get(&session, &url)).await;
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    // Into the queue, out of it, the reply; and a little for replies that come in pieces.
+    let polls = polls.load(Ordering::Relaxed);
+    assert!(polls <= 64 * 20 * 5, "{polls} polls");
+}
+
+/// A5: a sequential call is driven by its caller alone, as a root future or as a task.
+#[tokio::test]
+async fn a5_a_sequential_call_needs_no_other_task() {
+    let _watchdog = Watchdog::start();
+    let server = Server::start(|_| Reply::ok("x"));
+    let session = session(PoolConfig::default());
+    let url = server.url("/");
+    let before = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    let (root, task) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    for _ in 0..50 {
+        counting(&root, get(&session, &url)).await;
+    }
+    let after = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    assert!(after <= before + 1, "{after} tasks");
+    let counted = Arc::clone(&task);
+    let spawned = tokio::spawn(async move {
+        for _ in 0..50 {
+            counting(&counted, get(&session, &url)).await;
+        }
+    });
+    spawned.await.unwrap();
+    for polls in [&root, &task] {
+        let polls = polls.load(Ordering::Relaxed);
+        assert!(polls <= 50 * 3, "{polls} polls");
+    }
+    assert_eq!(server.connections().opened, 1);
+}
+
+/// A3: neither lookups nor the certificates of the system are read on the thread that runs tasks.
+#[test]
+fn a3_lookups_and_certificates_do_not_hold_up_tasks() {
+    let _watchdog = Watchdog::start();
+    let authority = testkit::Authority::new();
+    let plain = Server::start(|_| Reply::ok("x"));
+    let secure = Server::builder()
+        .tls(authority.good())
+        .start(|_| Reply::ok("x"));
+    for url in [plain.localhost_url("/"), secure.url("/")] {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(1)
+            .build()
+            .unwrap();
+        let tls = reqivo::TlsConfig::new().add_root_der(authority.der());
+        let session = Session::builder()
+            .timeout(Timeouts::none())
+            .tls(tls)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            // The only thread for blocking work is busy, so what needs one waits, and tasks go on.
+            let gate = Gate::new();
+            let held = gate.clone();
+            let busy = tokio::task::spawn_blocking(move || held.wait());
+            let call = tokio::spawn(async move { get(&session, &url).await });
+            gate.wait_for_arrival(1);
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+            assert!(!call.is_finished());
+            gate.open();
+            busy.await.unwrap();
+            assert_eq!(call.await.unwrap(), "x");
+        });
+    }
 }

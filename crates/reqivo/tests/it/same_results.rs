@@ -1,4 +1,4 @@
-//! The same script of replies gives the same requests, results and errors on both faces.
+//! A4: the same script of replies gives the same requests, results and errors on both faces.
 
 use std::path::Path;
 
