@@ -22,6 +22,8 @@ mod process;
 mod query;
 mod send;
 mod setup;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod values;
 
