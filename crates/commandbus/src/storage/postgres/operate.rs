@@ -18,7 +18,7 @@ use crate::troubleshooting::TroubleshootingItem;
 const OPERATE: &str = "select results, statuses, msg_ids, finished from commandbus.cb_operate($1, $2, $3, $4, $5, $6)";
 
 /// What every query of the troubleshooting queue has in common; four parameters.
-const SELECTED: &str = "c.status = 'IN_TROUBLESHOOTING_QUEUE' and ($1::text is null or c.domain = $1) \
+const SELECTED: &str = "c.cb_troubleshooting and ($1::text is null or c.domain = $1) \
      and ($2::text is null or c.command_type = $2) and ($3::text is null or c.last_error_code = $3) \
      and ($4::timestamptz is null or c.updated_at <= $4)";
 
@@ -172,7 +172,7 @@ impl Postgres {
 
     pub(super) async fn item_domains(&self) -> Result<Vec<String>> {
         let sql = "select distinct c.domain from commandbus.command c \
-                   where c.status = 'IN_TROUBLESHOOTING_QUEUE' order by c.domain";
+                   where c.cb_troubleshooting order by c.domain";
         let rows = self.query(On::Own, sql, &[]).await?;
         rows.iter().map(|row| get(row, "domain")).collect()
     }

@@ -5,20 +5,22 @@ create function commandbus.cb_uuid(p_text text) returns uuid language sql immuta
     select case when p_text ~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$' then p_text::uuid end;
 $body$;
 
--- Leases messages and counts the attempts. What no handler may see is archived. Kinds of rows: 0 to be handled,
--- 1 malformed, 2 no such command, 3 decided or with an operator, 4 another domain, 5 its leases ran out too often.
+-- A row of cb_lease. Kinds: 0 to be handled, 1 malformed, 2 no such command, 3 decided or with an operator, 4 another
+-- domain, 5 its leases ran out too often; -1 alone: there is no queue.
+create type commandbus.cb_leased as (
+    kind int, msg_id bigint, command_id uuid, attempt int, attempt_limit int, command_type text, data jsonb,
+    correlation text, reply_to text, batch_id uuid, created_at timestamptz, lease_end timestamptz);
+
+-- Leases messages and counts the attempts. What no handler may see is archived.
 --
 -- The messages are read into arrays first: joining the read to the table of commands would let the planner guess a
 -- thousand rows and scan the table. The settings make the lookups of the join by index whatever the statistics say.
 create function commandbus.cb_lease(
     p_domain text, p_queue text, p_visibility int, p_limit int, p_max_attempts int, p_running bigint[])
-returns table (
-    kind int, msg_id bigint, command_id uuid, attempt int, attempt_limit int, command_type text, data jsonb,
-    correlation text, reply_to text, batch_id uuid, created_at timestamptz, lease_end timestamptz)
+returns setof commandbus.cb_leased
 language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $body$
-#variable_conflict use_column
 declare
     v_msgs bigint[];
     v_ids uuid[];
@@ -29,144 +31,132 @@ declare
     v_archive bigint[] := '{}';
     v_batches uuid[] := '{}';
     v_over uuid[] := '{}';
-    v_row record;
+    v_row commandbus.cb_leased;
+    v_left record;
 begin
     if commandbus.cb_queue(p_queue) is null then
-        kind := -1;
-        return next;
+        v_row.kind := -1;
+        return next v_row;
         return;
     end if;
-    select array_agg(m.msg_id order by m.msg_id), array_agg(m.message order by m.msg_id),
-           array_agg(m.vt order by m.msg_id)
+    select array_agg(m.msg_id), array_agg(m.message), array_agg(m.vt)
     into v_msgs, v_bodies, v_ends
-    from (select r.msg_id, r.message, r.vt from pgmq.read(p_queue, p_visibility, p_limit) r) m;
+    from (select r.msg_id, r.message, r.vt from pgmq.read(p_queue, p_visibility, p_limit) r order by r.msg_id) m;
     if v_msgs is null then
         return;
     end if;
 
-    select array_agg(c.id order by c.place), array_agg(c.kind order by c.place)
-    into v_ids, v_kinds
-    from (
-        select b.place,
-               case when jsonb_typeof(b.body) = 'object' and jsonb_typeof(b.body -> 'command_id') = 'string'
-                    then commandbus.cb_uuid(b.body ->> 'command_id') end as id,
-               case when jsonb_typeof(b.body) is distinct from 'object'
-                      or coalesce(jsonb_typeof(b.body -> 'domain'), 'null') not in ('string', 'null') then 1
-                    when coalesce(b.body ->> 'domain', p_domain) <> p_domain then 4
-                    else 0 end as kind
-        from unnest(v_bodies) with ordinality as b(body, place)
-    ) c;
+    begin
+        -- Nearly always all messages are good, and this succeeds.
+        v_ids := array(
+            select case when b.body ->> 'domain' = p_domain then (b.body ->> 'command_id')::uuid
+                        else ('another ' || p_domain)::uuid end
+            from unnest(v_bodies) with ordinality as b(body, place) order by b.place);
+    exception when invalid_text_representation then
+        select array_agg(c.id order by c.place), array_agg(c.kind order by c.place)
+        into v_ids, v_kinds
+        from (
+            select b.place,
+                   case when jsonb_typeof(b.body) = 'object' and jsonb_typeof(b.body -> 'command_id') = 'string'
+                        then commandbus.cb_uuid(b.body ->> 'command_id') end as id,
+                   case when jsonb_typeof(b.body) is distinct from 'object'
+                          or coalesce(jsonb_typeof(b.body -> 'domain'), 'null') not in ('string', 'null') then 1
+                        when coalesce(b.body ->> 'domain', p_domain) <> p_domain then 4
+                        else 0 end as kind
+            from unnest(v_bodies) with ordinality as b(body, place)
+        ) c;
+    end;
 
     for v_row in
         with wanted as (
             -- Of two messages of one command the older one counts; the other waits for its turn.
-            select distinct on (u.id) u.id, u.msg_id, u.lease_end, u.place,
-                   case when jsonb_typeof(u.body -> 'max_attempts') = 'number'
+            select distinct on (u.id) u.id, u.msg_id, u.lease_end, u.place, u.body,
+                   case when u.body ? 'max_attempts' and jsonb_typeof(u.body -> 'max_attempts') = 'number'
                           and (u.body ->> 'max_attempts')::numeric between 1 and 2147483647
                         then (u.body ->> 'max_attempts')::numeric::int
                         else p_max_attempts end as attempt_limit,
                    u.msg_id = any(p_running) as is_running
             from unnest(v_msgs, v_ids, v_kinds, v_ends, v_bodies) with ordinality
                  as u(msg_id, id, kind, lease_end, body, place)
-            where u.kind = 0 and u.id is not null
+            where coalesce(u.kind, 0) = 0 and u.id is not null
             order by u.id, u.msg_id
         ), counted as (
             update commandbus.command c
             set attempts = c.attempts + 1,
-                status = case when (c.attempts + 1 > w.attempt_limit and not w.is_running) then 'IN_TROUBLESHOOTING_QUEUE' else 'IN_PROGRESS' end,
-                last_error_type = case when (c.attempts + 1 > w.attempt_limit and not w.is_running) then 'TRANSIENT' else c.last_error_type end,
-                last_error_code = case when (c.attempts + 1 > w.attempt_limit and not w.is_running) then 'LEASE_EXPIRED' else c.last_error_code end,
-                last_error_msg = case when (c.attempts + 1 > w.attempt_limit and not w.is_running)
-                    then coalesce(c.last_error_msg, 'no attempt reported before its lease ran out')
-                    else c.last_error_msg end,
-                lease_expires_at = case when (c.attempts + 1 > w.attempt_limit and not w.is_running) then null else w.lease_end end,
+                status = case when c.attempts < w.attempt_limit or w.is_running then 'IN_PROGRESS' else 'IN_TROUBLESHOOTING_QUEUE' end,
+                last_error_type = case when c.attempts < w.attempt_limit or w.is_running then c.last_error_type else 'TRANSIENT' end,
+                last_error_code = case when c.attempts < w.attempt_limit or w.is_running then c.last_error_code else 'LEASE_EXPIRED' end,
+                last_error_msg = case when c.attempts < w.attempt_limit or w.is_running or c.last_error_msg is not null then c.last_error_msg
+                                      else 'no attempt reported before its lease ran out' end,
+                lease_expires_at = case when c.attempts < w.attempt_limit or w.is_running then w.lease_end end,
                 updated_at = now()
             from wanted w
             where c.domain = p_domain and c.command_id = w.id and c.status in ('PENDING', 'IN_PROGRESS')
-            returning c.*, w.msg_id as read_id, w.attempt_limit, w.lease_end, w.place
+            returning c.command_id, c.command_type, c.status, c.attempts, c.max_attempts, c.last_error_msg, c.batch_id,
+                      c.created_at, w.msg_id, w.attempt_limit, w.lease_end, w.place, w.body
         ), events as (
             insert into commandbus.audit (domain, command_id, event_type, details_json)
-            select p_domain, e.command_id, e.event_type, e.details
-            from (
-                select c.place, 0 as step, c.command_id, 'RECEIVED' as event_type, jsonb_build_object(
-                    'msg_id', c.read_id, 'attempt', c.attempts, 'max_attempts', c.max_attempts) as details
-                from counted c
-                union all
-                select c.place, 1, c.command_id, 'MOVED_TO_TSQ', jsonb_build_object(
-                    'msg_id', c.read_id, 'attempt', c.attempts, 'max_attempts', c.max_attempts,
-                    'reason', 'LEASE_EXPIRED', 'error_type', 'TRANSIENT', 'error_code', 'LEASE_EXPIRED',
-                    'error_msg', c.last_error_msg)
-                from counted c where c.status = 'IN_TROUBLESHOOTING_QUEUE'
-            ) e
-            order by e.place, e.step
+            select p_domain, c.command_id, 'RECEIVED', jsonb_build_object(
+                'msg_id', c.msg_id, 'attempt', c.attempts, 'max_attempts', c.max_attempts)
+            from counted c
         )
-        select c.* from counted c order by c.place
+        select case c.status when 'IN_PROGRESS' then 0 else 5 end as kind, c.msg_id, c.command_id, c.attempts,
+               c.attempt_limit, coalesce(c.body ->> 'command_type', c.command_type),
+               coalesce(nullif(c.body -> 'data', 'null'), '{}'), c.body ->> 'correlation_id',
+               nullif(c.body ->> 'reply_to', ''), c.batch_id, c.created_at, c.lease_end
+        from counted c order by c.place
     loop
-        v_found := v_found || v_row.read_id;
+        return next v_row;
+        v_found := v_found || v_row.msg_id;
+        if v_row.kind = 5 then
+            v_archive := v_archive || v_row.msg_id;
+            v_over := v_over || v_row.batch_id;
+            insert into commandbus.audit (domain, command_id, event_type, details_json)
+            select p_domain, c.command_id, 'MOVED_TO_TSQ', jsonb_build_object(
+                'msg_id', v_row.msg_id, 'attempt', c.attempts, 'max_attempts', c.max_attempts,
+                'reason', 'LEASE_EXPIRED', 'error_type', 'TRANSIENT', 'error_code', 'LEASE_EXPIRED',
+                'error_msg', c.last_error_msg)
+            from commandbus.command c where c.domain = p_domain and c.command_id = v_row.command_id;
+        end if;
         if v_row.batch_id is not null and not v_row.batch_id = any(v_batches) then
             v_batches := v_batches || v_row.batch_id;
         end if;
-        msg_id := v_row.read_id;
-        command_id := v_row.command_id;
-        attempt := v_row.attempts;
-        attempt_limit := v_row.attempt_limit;
-        batch_id := v_row.batch_id;
-        created_at := v_row.created_at;
-        lease_end := v_row.lease_end;
-        if v_row.status = 'IN_TROUBLESHOOTING_QUEUE' then
-            kind := 5;
-            command_type := v_row.command_type;
-            data := null;
-            correlation := null;
-            reply_to := null;
-            v_archive := v_archive || v_row.read_id;
-            if v_row.batch_id is not null then
-                v_over := v_over || v_row.batch_id;
-            end if;
-        else
-            kind := 0;
-            command_type := coalesce(v_bodies[v_row.place] ->> 'command_type', v_row.command_type);
-            data := coalesce(nullif(v_bodies[v_row.place] -> 'data', 'null'), '{}');
-            correlation := v_bodies[v_row.place] ->> 'correlation_id';
-            reply_to := nullif(v_bodies[v_row.place] ->> 'reply_to', '');
-        end if;
-        return next;
     end loop;
 
     -- What had no open command, or could not have one.
     if cardinality(v_found) < cardinality(v_msgs) then
-        command_id := null; attempt := null; attempt_limit := null; command_type := null; data := null;
-        correlation := null; reply_to := null; batch_id := null; created_at := null; lease_end := null;
-        for v_row in
-            select u.msg_id, u.id, u.kind from unnest(v_msgs, v_ids, v_kinds) as u(msg_id, id, kind)
+        for v_left in
+            select u.msg_id, u.id, coalesce(u.kind, 0) as kind from unnest(v_msgs, v_ids, v_kinds) as u(msg_id, id, kind)
             where not u.msg_id = any(v_found) order by u.msg_id
         loop
-            msg_id := v_row.msg_id;
-            if v_row.kind <> 0 then
-                kind := v_row.kind;
-            elsif v_row.id is null then
-                kind := 1;
-            else
-                select case when c.status in ('PENDING', 'IN_PROGRESS') then 0 else 3 end into kind
-                from commandbus.command c where c.domain = p_domain and c.command_id = v_row.id;
+            v_row := null;
+            v_row.msg_id := v_left.msg_id;
+            v_row.kind := v_left.kind;
+            if v_left.kind = 0 and v_left.id is null then
+                v_row.kind := 1;
+            elsif v_left.kind = 0 then
+                select case when c.status in ('PENDING', 'IN_PROGRESS') then 0 else 3 end into v_row.kind
+                from commandbus.command c where c.domain = p_domain and c.command_id = v_left.id;
                 if not found then
-                    kind := 2;
+                    v_row.kind := 2;
                 end if;
             end if;
-            if kind <> 0 then
+            if v_row.kind <> 0 then
                 v_archive := v_archive || v_row.msg_id;
-                return next;
+                return next v_row;
             end if;
         end loop;
     end if;
     if cardinality(v_archive) > 0 then
         perform pgmq.archive(p_queue, v_archive);
     end if;
-    for v_row in select b.id from unnest(v_batches) as b(id) order by b.id loop
-        perform commandbus.sp_start_batch(p_domain, v_row.id);
+    for v_left in select b.id from unnest(v_batches) as b(id) order by b.id loop
+        perform commandbus.sp_start_batch(p_domain, v_left.id);
     end loop;
-    for v_row in select o.id, count(*)::int as n from unnest(v_over) as o(id) group by o.id order by o.id loop
-        perform commandbus.cb_batch_add(p_domain, v_row.id, 0, 0, 0, v_row.n);
+    for v_left in
+        select o.id, count(*)::int as n from unnest(v_over) as o(id) where o.id is not null group by o.id order by o.id
+    loop
+        perform commandbus.cb_batch_add(p_domain, v_left.id, 0, 0, 0, v_left.n);
     end loop;
 end $body$;
 

@@ -41,7 +41,7 @@ begin
         vt timestamptz not null,
         message jsonb,
         headers jsonb
-    )', 'q_' || v_name);
+    ) with (fillfactor = 70)', 'q_' || v_name);
     execute format('create table if not exists pgmq.%I (
         msg_id bigint primary key,
         read_ct integer not null default 0,
@@ -51,7 +51,6 @@ begin
         message jsonb,
         headers jsonb
     )', 'a_' || v_name);
-    execute format('create index if not exists %I on pgmq.%I (vt)', 'q_' || v_name || '_vt_idx', 'q_' || v_name);
     insert into pgmq.meta (queue_name) values (v_name) on conflict do nothing;
 end $pgmq$;
 
