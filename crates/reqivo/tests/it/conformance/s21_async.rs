@@ -1,6 +1,6 @@
 //! What holds for async code, as far as both faces can show it; see also `cancellation.rs` and `pooling.rs`.
 
-use reqivo::PoolConfig;
+use reqivo::{PoolConfig, Session as AsyncSession};
 use testkit::{Gate, Reply, Server};
 
 use super::super::{ConnectionPool, Session};
@@ -57,7 +57,7 @@ scenarios! {
             _ => Reply::ok("x"),
         });
         let pool = ConnectionPool::new(PoolConfig::default().per_origin(3)).unwrap();
-        let inner = reqivo::Session::builder().connection_pool(&pool).build().unwrap();
+        let inner = AsyncSession::builder().connection_pool(&pool).build().unwrap();
         let session = Session::builder().connection_pool(&pool).build().unwrap();
         let elsewhere = |path: &str| {
             let (session, url) = (inner.clone(), server.url(path));
