@@ -2,7 +2,6 @@
 
 mod redirects;
 mod replies;
-mod requests;
 mod tls;
 
 use super::{Response, Session};

@@ -133,27 +133,6 @@ scenarios! {
         }
     }
 
-    fn interim_responses_are_told_as_they_arrive() {
-        let gate = Gate::new();
-        let server = Server::replies([Script::new()
-            .write("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
-            .wait(&gate)
-            .write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")]);
-        let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-        let told = std::sync::Arc::clone(&seen);
-        let request = Session::new().get(server.url("/")).on_interim(move |head| {
-            let link = head.headers().get("link").map(|link| link.into_owned());
-            told.lock().unwrap().push((head.status(), link));
-            if head.status() == 103 {
-                // The final response waits for this.
-                gate.open();
-            }
-        });
-        let mut response = wait!(request.send()).unwrap();
-        assert_eq!(wait!(response.text()).unwrap(), "hi");
-        assert_eq!(*seen.lock().unwrap(), [(100, None), (103, Some("</a.css>".to_owned()))]);
-    }
-
     fn malformed_replies_are_protocol_errors_and_close_the_connection() {
         let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         let replies = [
