@@ -241,7 +241,7 @@ impl Incoming {
 #[derive(Debug)]
 pub(crate) struct Live {
     lease: Option<Lease>,
-    exchange: Exchange,
+    exchange: Box<Exchange>,
     clock: Clock,
     content: Option<ContentDecoder>,
     /// What was collected so far; here, so that a cancelled collection can go on.
@@ -260,7 +260,7 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new(
         lease: Lease,
-        exchange: Exchange,
+        exchange: Box<Exchange>,
         clock: Clock,
         content: Option<ContentDecoder>,
         limits: Limits,

@@ -182,7 +182,7 @@ impl fmt::Debug for HopRequest {
 pub struct HopResponse {
     head: Head,
     /// Empty only when reading the body failed or was given up.
-    wire: Option<(Lease, Exchange)>,
+    wire: Option<(Lease, Box<Exchange>)>,
     buffered: Option<Bytes>,
     method: Method,
     rules: Rules,
@@ -292,7 +292,7 @@ fn play(
     memory: Memory,
     method: &Method,
     rules: &mut Rules,
-) -> Result<(Head, Lease, Exchange), Error> {
+) -> Result<(Head, Lease, Box<Exchange>), Error> {
     let runtime = tokio::runtime::Handle::try_current()
         .map_err(|_| Error::builder("called outside a tokio runtime"))?;
     let stream = Stream::Memory(Box::new(memory));
@@ -302,8 +302,9 @@ fn play(
     };
     conn.start(|_| {});
     // Asked to close, so that nobody takes it for a connection.
-    let mut exchange = Exchange::new(method, Bytes::new(), true, &rules.limits, &rules.tolerance)
-        .telling(rules.on_interim.as_ref());
+    let mut exchange =
+        Exchange::new(method, Bytes::new(), true, &rules.limits, &rules.tolerance).boxed(conn);
+    exchange.tell(rules.on_interim.as_ref());
     let mut cx = Context::from_waker(Waker::noop());
     match exchange.poll_head(conn, &mut rules.clock, &mut cx) {
         Poll::Ready(Ok(head)) => Ok((head, lease, exchange)),

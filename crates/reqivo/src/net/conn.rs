@@ -10,6 +10,7 @@ use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep};
 
 use super::clock::{Clock, Expiry, Waiting};
+use super::exchange::Exchange;
 use super::stream::Stream;
 
 /// One connection with its buffers and its timer. It belongs to the runtime it was opened on.
@@ -21,6 +22,8 @@ pub(crate) struct Conn {
     output: Vec<u8>,
     written: usize,
     timer: Option<Timer>,
+    /// The place of the next exchange.
+    pub(super) spare: Option<Box<Exchange>>,
     read_size: usize,
     pub(crate) runtime: runtime::Id,
     /// Whether that runtime turns by itself, so that it can run a task between requests.
@@ -65,6 +68,7 @@ impl Conn {
             output: Vec::new(),
             written: 0,
             timer: None,
+            spare: None,
             read_size: MIN_READ,
             runtime: runtime.id(),
             runtime_turns: runtime.runtime_flavor() == runtime::RuntimeFlavor::MultiThread,

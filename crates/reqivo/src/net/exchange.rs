@@ -89,17 +89,35 @@ impl Exchange {
     }
 
     /// Tells somebody about interim responses.
-    pub(crate) fn telling(mut self, on_interim: Option<&OnInterim>) -> Self {
+    pub(crate) fn tell(&mut self, on_interim: Option<&OnInterim>) {
         self.on_interim = on_interim.cloned();
-        self
     }
 
     /// Sends this behind the head.
-    pub(crate) fn uploading(mut self, upload: Option<Box<Upload>>) -> Self {
+    pub(crate) fn upload(&mut self, upload: Option<Box<Upload>>) {
         if let Some(upload) = upload {
             self.sending = Sending::Uploading(upload);
         }
-        self
+    }
+
+    /// Moves the exchange to a place that a connection keeps for it: it is large.
+    pub(crate) fn boxed(self, conn: &mut Conn) -> Box<Self> {
+        match conn.spare.take() {
+            Some(mut place) => {
+                *place = self;
+                place
+            }
+            None => Box::new(self),
+        }
+    }
+
+    /// Leaves its place for the next one, and what belongs to others.
+    pub(crate) fn retire(mut self: Box<Self>, conn: &mut Conn) {
+        self.body = Bytes::new();
+        self.sending = Sending::Done;
+        self.unused = None;
+        self.on_interim = None;
+        conn.spare = Some(self);
     }
 
     /// Gives back an upload whose source was not asked for anything and which will not be sent here.

@@ -20,7 +20,7 @@ impl Call<'_> {
             mut lease,
             mut exchange,
         } = answer;
-        let limits = self.limits(&parts).clone();
+        let limits = self.limits(&parts);
         let now = Instant::now();
         let elapsed = now - self.clock.started;
         self.session.counters.response(head.status());
@@ -36,7 +36,7 @@ impl Call<'_> {
         let as_it_is = parts.raw_body || length == BodyLength::Empty || head.status() == 206;
         let content = match as_it_is {
             true => None,
-            false => match ContentDecoder::new(&head.headers, &limits) {
+            false => match ContentDecoder::new(&head.headers, limits) {
                 Ok(content) => content,
                 Err(error) => return Err(self.about(error.with_sent(true), &parts)),
             },
@@ -67,6 +67,7 @@ impl Call<'_> {
                     Ok(Some(Event::End))
                 );
                 let reusable = ended && exchange.is_reusable(conn);
+                exchange.retire(conn);
                 lease.end(reusable, now);
                 if let Some(watch) = &self.clock.watch {
                     watch.body_ended();
@@ -74,6 +75,7 @@ impl Call<'_> {
                 Incoming::whole(body)
             }
             None => {
+                let limits = limits.clone();
                 let live = Live::new(lease, exchange, self.clock, content, limits);
                 Incoming::live(live.counted(&self.session.counters))
             }

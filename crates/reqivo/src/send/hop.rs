@@ -74,8 +74,9 @@ impl Call<'_> {
                 self.limits(parts),
                 &self.session.tolerance,
             )
-            .telling(parts.on_interim.as_ref())
-            .uploading(upload.take());
+            .boxed(conn);
+            exchange.tell(parts.on_interim.as_ref());
+            exchange.upload(upload.take());
             let clock = &mut self.clock;
             let head = poll_fn(|cx| exchange.poll_head(conn, clock, cx)).await;
             match head {

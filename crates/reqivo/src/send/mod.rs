@@ -152,7 +152,7 @@ struct Call<'a> {
 pub(crate) struct Answer {
     pub(crate) head: Head,
     pub(crate) lease: Lease,
-    pub(crate) exchange: Exchange,
+    pub(crate) exchange: Box<Exchange>,
 }
 
 impl Call<'_> {
