@@ -252,11 +252,19 @@ impl Headers {
     }
 
     /// Adds a field that stands in the shared block; the parser checked it.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the limits of heads and trailers are below that"
+    )]
     pub(crate) fn push_range(&mut self, name: usize, name_len: usize, value: usize, len: usize) {
+        let range = |start: usize, length: usize| Range {
+            start: start as u32,
+            length: length as u32,
+        };
         self.lengths |= 1 << (name_len % 32);
         self.fields.push(Field {
-            name: Range::new(name, name_len),
-            value: Range::new(value, len),
+            name: range(name, name_len),
+            value: range(value, len),
             sensitive: false,
         });
     }

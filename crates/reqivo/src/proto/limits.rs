@@ -53,10 +53,11 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Limits the bytes of the status line and header fields, all interim responses of the exchange included.
+    /// Limits the bytes of the status line and header fields, all interim responses of the exchange included. There is
+    /// no more than 1 GiB.
     #[must_use]
     pub fn head_bytes(mut self, bytes: usize) -> Self {
-        self.head_bytes = bytes;
+        self.head_bytes = bytes.min(MOST_HEAD_BYTES);
         self
     }
 
@@ -100,10 +101,10 @@ impl Limits {
         self
     }
 
-    /// Limits the bytes of the trailer section.
+    /// Limits the bytes of the trailer section. There is no more than 1 GiB.
     #[must_use]
     pub fn trailer_bytes(mut self, bytes: usize) -> Self {
-        self.trailer_bytes = bytes;
+        self.trailer_bytes = bytes.min(MOST_HEAD_BYTES);
         self
     }
 
@@ -139,6 +140,9 @@ impl Limits {
         self
     }
 }
+
+/// Positions in a head are kept as `u32`.
+const MOST_HEAD_BYTES: usize = 1 << 30;
 
 /// What deviations from the standard are accepted; by default none that could hide a boundary.
 ///
