@@ -110,6 +110,7 @@ impl SessionBuilder {
     /// Several run in the order they were added in, on the thread of the call.
     ///
     /// Blocking form of [`crate::SessionBuilder::post_response_hook()`]. The session is then for blocking calls only.
+    #[must_use = "a builder does nothing until `build`"]
     pub fn post_response_hook(
         self,
         hook: impl Fn(Response) -> Result<Response, Error> + Send + Sync + 'static,

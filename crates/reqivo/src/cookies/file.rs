@@ -1,6 +1,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::{Cookie, CookieJar, parse};
 use crate::error::Error;
@@ -241,9 +241,11 @@ fn checked(cookie: Option<Cookie>) -> Line {
 
 #[cfg(feature = "json")]
 mod json {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
     use serde::{Deserialize, Serialize};
 
-    use super::{Cookie, Duration, Line, SystemTime, UNIX_EPOCH, checked};
+    use super::{Cookie, Line, checked};
     use crate::cookies::SameSite;
 
     #[derive(Serialize, Deserialize)]

@@ -28,6 +28,7 @@ use crate::request_body::Body;
 use crate::response::Response;
 use crate::session::{self, Session};
 
+#[cfg(feature = "blocking")]
 pub(crate) use self::prepare::{Prepared, after_response};
 
 /// Sends a request, follows redirects, and returns when the head of the final response is there.

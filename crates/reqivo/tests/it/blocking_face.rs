@@ -40,6 +40,14 @@ macro_rules! until {
     };
 }
 
+/// Adds a hook that may wait for the body of the response.
+macro_rules! after {
+    ($builder:expr, [$($kept:ident),*], |$response:pat_param| $body:block) => {{
+        $(let $kept = $kept.clone();)*
+        $builder.post_response_hook(move |$response: Response| $body)
+    }};
+}
+
 /// Declares tests.
 macro_rules! scenarios {
     ($($(#[$meta:meta])* fn $name:ident() $body:block)*) => {

@@ -98,3 +98,39 @@ fn lists_of_hosts_and_addresses_of_proxies_hold_what_the_target_claims() {
     }
     assert!(count >= 10, "only {count} inputs");
 }
+
+/// The claims of the target `set_cookie`.
+#[test]
+fn fields_that_set_cookies_hold_what_the_target_claims() {
+    use reqivo::{CookieJar, CookieStore, PublicSuffixes, Url};
+
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/set_cookie");
+    let other = Url::parse("https://other.invalid/").unwrap();
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let input = std::fs::read(&path).unwrap();
+        let mut lines = input.split(|&byte| byte == b'\n');
+        let url = std::str::from_utf8(lines.next().unwrap_or_default()).unwrap_or_default();
+        let url = Url::parse(url).or_else(|_| Url::parse("https://www.example.co.uk/a/b"));
+        let (url, jar) = (url.unwrap(), CookieJar::new());
+        jar.set_cookies(&url, &mut lines);
+        let sent = jar.cookies(&url).unwrap_or_default();
+        let clean = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
+        assert!(sent.iter().all(clean), "{path:?}");
+        for cookie in &jar {
+            let suffix = PublicSuffixes::embedded().contains(cookie.domain());
+            assert!(cookie.is_host_only() || !suffix, "{path:?} {cookie:?}");
+            assert!(
+                !cookie.is_secure() || url.scheme() == "https",
+                "{path:?} {cookie:?}"
+            );
+        }
+        assert!(
+            jar.len() <= 180 && jar.cookies(&other).is_none(),
+            "{path:?}"
+        );
+        count += 1;
+    }
+    assert!(count >= 15, "only {count} inputs");
+}

@@ -2,6 +2,7 @@
 //!
 //! The id of a rule stands in the name or in the doc comment of its tests.
 
+mod anywhere;
 mod s02_bodies;
 mod s02_expect;
 mod s02_forms;
@@ -10,11 +11,13 @@ mod s03_responses;
 mod s04_interim;
 mod s05_headers;
 mod s06_helpers;
+mod s07_auth;
 mod s07_session;
 mod s08_events;
 mod s08_hooks;
 mod s08_middleware;
 mod s09_cookies;
+mod s10_policies;
 mod s10_redirects;
 mod s11_timeouts;
 mod s12_connection;

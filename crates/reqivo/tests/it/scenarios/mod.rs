@@ -1,6 +1,5 @@
 //! Scenarios that are compiled twice: `wait!` and `next!` are what the faces differ in.
 
-mod redirects;
 mod replies;
 mod tls;
 
