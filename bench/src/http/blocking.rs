@@ -13,17 +13,11 @@ pub(super) trait Peer: Send + Sized + 'static {
     fn fresh(urls: &Urls) -> Self;
     /// For another thread.
     fn another(&self, urls: &Urls) -> Self;
-    /// Makes one call and returns the length of the reply, `None` when this client has no way for it.
-    fn call(&mut self, row: Row, urls: &Urls) -> Option<usize>;
-    fn does(_: Row) -> bool {
-        true
-    }
+    /// Makes one call and returns the length of the reply.
+    fn call(&mut self, row: Row, urls: &Urls) -> usize;
 }
 
 pub(super) fn prepare<P: Peer>(row: Row, urls: &Urls) -> Option<Run> {
-    if !P::does(row) {
-        return None;
-    }
     let urls = urls.clone();
     if row == Row::ColdStart {
         return Some(Box::new(move |calls| {
@@ -57,7 +51,7 @@ pub(super) fn prepare<P: Peer>(row: Row, urls: &Urls) -> Option<Run> {
 
 fn repeat(peer: &mut impl Peer, row: Row, urls: &Urls, calls: usize) {
     for _ in 0..calls {
-        check(row, peer.call(row, urls).unwrap());
+        check(row, peer.call(row, urls));
     }
 }
 
@@ -114,7 +108,7 @@ impl Peer for Socket {
         Self::fresh(urls)
     }
 
-    fn call(&mut self, row: Row, urls: &Urls) -> Option<usize> {
+    fn call(&mut self, row: Row, urls: &Urls) -> usize {
         if self.head.is_empty() {
             self.head = super::floor_request(row, urls);
         }
@@ -128,7 +122,7 @@ impl Peer for Socket {
             }
             _ => {}
         }
-        Some(self.reply(row != Row::DownloadStreamed))
+        self.reply(row != Row::DownloadStreamed)
     }
 }
 
@@ -144,11 +138,7 @@ impl Peer for reqivo::blocking::Session {
         self.clone()
     }
 
-    fn does(row: Row) -> bool {
-        row != Row::UploadStream
-    }
-
-    fn call(&mut self, row: Row, urls: &Urls) -> Option<usize> {
+    fn call(&mut self, row: Row, urls: &Urls) -> usize {
         let request = match row {
             Row::Post => self
                 .post(&urls.sink)
@@ -156,18 +146,22 @@ impl Peer for reqivo::blocking::Session {
                 .body(urls.json.clone()),
             Row::DownloadStreamed | Row::DownloadCollected => self.get(&urls.large),
             Row::UploadBytes => self.post(&urls.sink).body(urls.bulk.clone()),
-            Row::UploadStream => return None,
+            Row::UploadStream => {
+                let body = std::io::Cursor::new(urls.bulk.clone());
+                let body = reqivo::Body::reader(body).with_length(LARGE as u64);
+                self.post(&urls.sink).body(body)
+            }
             _ => self.get(&urls.items),
         };
         let mut reply = request.send().unwrap();
         if row != Row::DownloadStreamed {
-            return Some(reply.bytes().unwrap().len());
+            return reply.bytes().unwrap().len();
         }
         let mut seen = 0;
         while let Some(piece) = reply.chunk().unwrap() {
             seen += piece.len();
         }
-        Some(seen)
+        seen
     }
 }
 
@@ -180,7 +174,7 @@ impl Peer for reqwest::blocking::Client {
         self.clone()
     }
 
-    fn call(&mut self, row: Row, urls: &Urls) -> Option<usize> {
+    fn call(&mut self, row: Row, urls: &Urls) -> usize {
         let request = match row {
             Row::Post => self
                 .post(&urls.sink)
@@ -196,10 +190,10 @@ impl Peer for reqwest::blocking::Client {
             _ => self.get(&urls.items),
         };
         let mut reply = request.send().unwrap();
-        Some(match row {
+        match row {
             Row::DownloadStreamed => count(&mut reply),
             _ => reply.bytes().unwrap().len(),
-        })
+        }
     }
 }
 
@@ -217,7 +211,7 @@ impl Peer for ureq::Agent {
         self.clone()
     }
 
-    fn call(&mut self, row: Row, urls: &Urls) -> Option<usize> {
+    fn call(&mut self, row: Row, urls: &Urls) -> usize {
         let reply = match row {
             Row::Post => self
                 .post(&urls.sink)
@@ -232,13 +226,13 @@ impl Peer for ureq::Agent {
             _ => self.get(&urls.items).call(),
         };
         let mut body = reply.unwrap().into_body();
-        Some(match row {
+        match row {
             Row::DownloadStreamed => count(&mut body.as_reader()),
             _ => {
                 let config = body.with_config().limit(2 * LARGE as u64);
                 config.read_to_vec().unwrap().len()
             }
-        })
+        }
     }
 }
 

@@ -19,11 +19,8 @@ pub(super) trait Peer: Send + Sized + 'static {
     fn fresh(urls: &Urls) -> impl Future<Output = Self> + Send;
     /// For another task.
     fn another(&self, urls: &Urls) -> impl Future<Output = Self> + Send;
-    /// Makes one call and returns the length of the reply, `None` when this client has no way for it.
-    fn call(&mut self, row: Row, urls: &Urls) -> impl Future<Output = Option<usize>> + Send;
-    fn does(_: Row) -> bool {
-        true
-    }
+    /// Makes one call and returns the length of the reply.
+    fn call(&mut self, row: Row, urls: &Urls) -> impl Future<Output = usize> + Send;
 }
 
 /// `spawned`: as a task of a multi-thread runtime, otherwise as the root of a current-thread one.
@@ -33,7 +30,7 @@ pub(super) fn prepare<P: Peer>(
     spawned: bool,
 ) -> anyhow::Result<Option<Run>> {
     // The concurrent row is for tasks.
-    if !P::does(row) || (row == Row::Get64 && spawned) {
+    if row == Row::Get64 && spawned {
         return Ok(None);
     }
     let urls = urls.clone();
@@ -57,7 +54,7 @@ pub(super) fn prepare<P: Peer>(
                 if row == Row::ColdStart && call > 0 {
                     peer = P::fresh(&urls).await;
                 }
-                check(row, peer.call(row, &urls).await.unwrap());
+                check(row, peer.call(row, &urls).await);
             }
             (row != Row::ColdStart).then_some(peer)
         };
@@ -91,7 +88,7 @@ fn concurrent<P: Peer>(runtime: Runtime, urls: Urls) -> Run {
                 let urls = urls.clone();
                 tasks.push(tokio::spawn(async move {
                     for _ in 0..calls / WAYS {
-                        check(Row::Get64, peer.call(Row::Get64, &urls).await.unwrap());
+                        check(Row::Get64, peer.call(Row::Get64, &urls).await);
                     }
                     peer
                 }));
@@ -156,7 +153,7 @@ impl Peer for Socket {
         Self::fresh(urls).await
     }
 
-    async fn call(&mut self, row: Row, urls: &Urls) -> Option<usize> {
+    async fn call(&mut self, row: Row, urls: &Urls) -> usize {
         if self.head.is_empty() {
             self.head = super::floor_request(row, urls);
         }
@@ -170,7 +167,7 @@ impl Peer for Socket {
             }
             _ => {}
         }
-        Some(self.reply(row != Row::DownloadStreamed).await)
+        self.reply(row != Row::DownloadStreamed).await
     }
 }
 
@@ -186,11 +183,7 @@ impl Peer for reqivo::Session {
         self.clone()
     }
 
-    fn does(row: Row) -> bool {
-        row != Row::UploadStream
-    }
-
-    async fn call(&mut self, row: Row, urls: &Urls) -> Option<usize> {
+    async fn call(&mut self, row: Row, urls: &Urls) -> usize {
         let request = match row {
             Row::Post => self
                 .post(&urls.sink)
@@ -198,18 +191,21 @@ impl Peer for reqivo::Session {
                 .body(urls.json.clone()),
             Row::DownloadStreamed | Row::DownloadCollected => self.get(&urls.large),
             Row::UploadBytes => self.post(&urls.sink).body(urls.bulk.clone()),
-            Row::UploadStream => return None,
+            Row::UploadStream => {
+                let pieces = stream::iter(pieces(&urls.bulk).map(Ok::<_, Infallible>));
+                self.post(&urls.sink).body(reqivo::Body::stream(pieces))
+            }
             _ => self.get(&urls.items),
         };
         let mut reply = request.send().await.unwrap();
         if row != Row::DownloadStreamed {
-            return Some(reply.bytes().await.unwrap().len());
+            return reply.bytes().await.unwrap().len();
         }
         let mut seen = 0;
         while let Some(piece) = reply.chunk().await.unwrap() {
             seen += piece.len();
         }
-        Some(seen)
+        seen
     }
 }
 
@@ -222,7 +218,7 @@ impl Peer for reqwest::Client {
         self.clone()
     }
 
-    async fn call(&mut self, row: Row, urls: &Urls) -> Option<usize> {
+    async fn call(&mut self, row: Row, urls: &Urls) -> usize {
         let request = match row {
             Row::Post => self
                 .post(&urls.sink)
@@ -239,13 +235,13 @@ impl Peer for reqwest::Client {
         };
         let mut reply = request.send().await.unwrap();
         if row != Row::DownloadStreamed {
-            return Some(reply.bytes().await.unwrap().len());
+            return reply.bytes().await.unwrap().len();
         }
         let mut seen = 0;
         while let Some(piece) = reply.chunk().await.unwrap() {
             seen += piece.len();
         }
-        Some(seen)
+        seen
     }
 }
 
@@ -276,7 +272,7 @@ impl Peer for Connection {
         Self::fresh(urls).await
     }
 
-    async fn call(&mut self, row: Row, urls: &Urls) -> Option<usize> {
+    async fn call(&mut self, row: Row, urls: &Urls) -> usize {
         let (request, body) = match row {
             Row::Post => (
                 hyper::Request::post("/sink").header("content-type", "application/json"),
@@ -308,13 +304,13 @@ impl Peer for Connection {
         self.sender.ready().await.unwrap();
         let mut body = self.sender.send_request(request).await.unwrap().into_body();
         if row != Row::DownloadStreamed {
-            return Some(body.collect().await.unwrap().to_bytes().len());
+            return body.collect().await.unwrap().to_bytes().len();
         }
         let mut seen = 0;
         while let Some(frame) = body.frame().await {
             seen += frame.unwrap().data_ref().map_or(0, Bytes::len);
         }
-        Some(seen)
+        seen
     }
 }
 
