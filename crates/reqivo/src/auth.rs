@@ -77,19 +77,55 @@ impl fmt::Debug for AuthRequest<'_> {
     }
 }
 
+/// Returns the value of `Authorization` for a user name and a password (Basic, RFC 7617), in UTF-8.
+///
+/// ```
+/// assert_eq!(reqivo::basic_auth_header("Aladdin", "open sesame")?, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+/// # Ok::<(), reqivo::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// When the user name holds a colon, or either a control character: the server would read something else.
+pub fn basic_auth_header(user: &str, password: &str) -> Result<String, Error> {
+    if user.contains(':') || user.chars().chain(password.chars()).any(char::is_control) {
+        return Err(Error::builder(
+            "user name or password cannot be sent as basic credentials",
+        ));
+    }
+    let mut value = String::from("Basic ");
+    base64::Engine::encode_string(
+        &base64::engine::general_purpose::STANDARD,
+        format!("{user}:{password}"),
+        &mut value,
+    );
+    Ok(value)
+}
+
+/// Returns the value of `Authorization` for a token (Bearer, RFC 6750).
+///
+/// # Errors
+///
+/// When the token holds a control character, or is empty.
+pub fn bearer_auth_header(token: &str) -> Result<String, Error> {
+    if check_value(token.as_bytes())?.is_empty() {
+        return Err(Error::builder("an empty token cannot be sent"));
+    }
+    Ok(format!("Bearer {token}"))
+}
+
 /// The value is the same for every request.
 pub(crate) struct Fixed(String);
 
 impl Fixed {
     /// Basic credentials (RFC 7617).
     pub(crate) fn basic(user: &str, password: &str) -> Result<Self, Error> {
-        crate::request::basic(user, password).map(Self)
+        basic_auth_header(user, password).map(Self)
     }
 
     /// A bearer token (RFC 6750).
     pub(crate) fn bearer(token: &str) -> Result<Self, Error> {
-        check_value(token.as_bytes())?;
-        Ok(Self(format!("Bearer {token}")))
+        bearer_auth_header(token).map(Self)
     }
 }
 

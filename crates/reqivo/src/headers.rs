@@ -74,6 +74,49 @@ impl Headers {
         Self::default()
     }
 
+    /// Creates fields from pairs of a name and a value, such as those of a map. Names may repeat.
+    ///
+    /// ```
+    /// # use reqivo::Headers;
+    /// let headers = Headers::from_pairs([("Accept", "text/html"), ("X-Team", "blue")])?;
+    /// assert_eq!(headers.len(), 2);
+    /// # Ok::<(), reqivo::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a name is not a token, or a value holds control characters.
+    pub fn from_pairs<N: AsRef<str>, V: AsRef<[u8]>>(
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, Error> {
+        Self::from_lists(pairs.into_iter().map(|(name, value)| (name, [value])))
+    }
+
+    /// Creates fields from pairs of a name and its values, such as those of a map of lists.
+    ///
+    /// ```
+    /// # use reqivo::Headers;
+    /// let headers = Headers::from_lists([("Accept", vec!["text/html", "text/plain"]), ("Vary", vec![])])?;
+    /// assert_eq!(headers.get_all("accept").count(), 2);
+    /// # Ok::<(), reqivo::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a name is not a token, or a value holds control characters.
+    pub fn from_lists<N: AsRef<str>, V: AsRef<[u8]>, L: IntoIterator<Item = V>>(
+        lists: impl IntoIterator<Item = (N, L)>,
+    ) -> Result<Self, Error> {
+        let mut headers = Self::new();
+        for (name, values) in lists {
+            check_name(name.as_ref())?;
+            for value in values {
+                headers.append(name.as_ref(), value)?;
+            }
+        }
+        Ok(headers)
+    }
+
     /// Returns the value of a field as text, or `None` when it is missing.
     ///
     /// Values of a repeated field are joined with a comma and a space, in order of arrival; of `Set-Cookie`
@@ -94,6 +137,12 @@ impl Headers {
             joined.push_str(&text(value));
         }
         Some(Cow::Owned(joined))
+    }
+
+    /// Returns the value of a field as [`get`](Self::get) does, or this text when it is missing.
+    #[must_use]
+    pub fn get_or<'a>(&'a self, name: &str, default: &'a str) -> Cow<'a, str> {
+        self.get(name).unwrap_or(Cow::Borrowed(default))
     }
 
     /// Returns the bytes of the first field with this name.
@@ -129,28 +178,39 @@ impl Headers {
     /// Returns each distinct name once, in lower case, in order of first appearance.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for (name, _) in self.iter_bytes() {
-            if !names.iter().any(|seen| seen.eq_ignore_ascii_case(name)) {
-                names.push(name.to_ascii_lowercase());
-            }
-        }
+        let mut names = Vec::with_capacity(self.fields.len());
+        self.for_each_name(|name| names.push(name.to_ascii_lowercase()));
         names
     }
 
     /// Returns the number of distinct names.
     #[must_use]
     pub fn len(&self) -> usize {
+        let mut count = 0;
+        self.for_each_name(|_| count += 1);
+        count
+    }
+
+    /// Goes through the distinct names, in the case of their first appearance.
+    fn for_each_name<'a>(&'a self, mut with: impl FnMut(&'a str)) {
         let bytes = self.bytes();
         let name = |field: &Field| name_of(field, bytes);
-        (0..self.fields.len())
-            .filter(|&at| {
-                let this = name(&self.fields[at]);
-                !self.fields[..at]
-                    .iter()
-                    .any(|other| name(other).eq_ignore_ascii_case(this))
-            })
-            .count()
+        if self.fields.len() <= FEW {
+            for (at, field) in self.fields.iter().enumerate() {
+                let this = name(field);
+                let mut before = self.fields[..at].iter();
+                if !before.any(|other| name(other).eq_ignore_ascii_case(this)) {
+                    with(this);
+                }
+            }
+            return;
+        }
+        let mut seen = std::collections::HashSet::with_capacity(self.fields.len());
+        for field in &self.fields {
+            if seen.insert(name(field).to_ascii_lowercase()) {
+                with(name(field));
+            }
+        }
     }
 
     /// Returns whether there is no field.
@@ -462,6 +522,8 @@ impl From<&Headers> for http::HeaderMap {
 /// What stands for a value that is not shown.
 pub(crate) const HIDDEN: &str = "(hidden)";
 
+/// Up to so many fields, comparing each with those before it is the cheapest.
+const FEW: usize = 32;
 /// Request fields that must not reach another origin.
 const SECRET_IN_REQUESTS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
@@ -514,6 +576,21 @@ mod tests {
         assert!(headers.bytes().len() < 8192);
         assert_eq!(headers.get("counter").as_deref(), Some("9999"));
         assert_eq!(headers.get("keep").as_deref(), Some("this"));
+    }
+
+    #[test]
+    fn names_are_the_same_for_few_fields_and_for_many() {
+        let mut headers = Headers::new();
+        let mut expected = Vec::new();
+        for number in 0..100 {
+            headers.append(&format!("X-{number}"), "1").unwrap();
+            headers.append(&format!("x-{number}"), "2").unwrap();
+            expected.push(format!("x-{number}"));
+            assert_eq!(
+                (headers.len(), headers.names()),
+                (number + 1, expected.clone())
+            );
+        }
     }
 
     #[test]

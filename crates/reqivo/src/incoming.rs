@@ -482,19 +482,26 @@ impl Live {
         if self.lease.is_none() || !self.is_worth_draining() {
             return;
         }
-        let mut left = self.limits.drain_bytes;
         let time = self.limits.drain_time;
         self.content = None;
         let reading = std::future::poll_fn(|cx| {
             loop {
                 match ready!(self.poll_piece(cx)) {
-                    Ok(Some(piece)) if piece.len() as u64 <= left => left -= piece.len() as u64,
+                    Ok(Some(piece)) if self.may_drain(&piece) => {}
                     _ => return Poll::Ready(()),
                 }
             }
         });
         // Too slow is as good as too large.
         let _ = tokio::time::timeout(time, reading).await;
+        self.lease = None;
+    }
+
+    /// Takes a piece of an unwanted body off the budget.
+    fn may_drain(&mut self, piece: &Bytes) -> bool {
+        let left = self.limits.drain_bytes.checked_sub(piece.len() as u64);
+        self.limits.drain_bytes = left.unwrap_or(0);
+        left.is_some()
     }
 
     fn is_worth_draining(&self) -> bool {

@@ -103,7 +103,7 @@ pub use net::tls::{Pin, TlsConfig, TlsInfo, TlsVersion};
 #[cfg(feature = "tls")]
 pub use rustls;
 
-pub use auth::{AuthRequest, AuthScheme};
+pub use auth::{AuthRequest, AuthScheme, basic_auth_header, bearer_auth_header};
 pub use connection::Connection;
 pub use connection_pool::ConnectionPool;
 pub use cookie_store::CookieStore;

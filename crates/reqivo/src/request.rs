@@ -141,10 +141,9 @@ impl RequestBuilder {
     /// Sends this token as `Authorization: Bearer`.
     pub fn bearer_auth(self, token: &str) -> Self {
         self.change(|parts| {
+            let value = crate::auth::bearer_auth_header(token)?;
             let _ = parts.headers.remove("authorization");
-            parts
-                .headers
-                .append_sensitive("Authorization", format!("Bearer {token}"))
+            parts.headers.append_sensitive("Authorization", value)
         })
     }
 
@@ -426,25 +425,9 @@ pub(crate) fn take_credentials(url: &mut Url, headers: &mut Headers) -> Result<(
 
 /// Sets Basic credentials.
 fn set_basic(headers: &mut Headers, user: &str, password: &str) -> Result<(), Error> {
-    let value = basic(user, password)?;
+    let value = crate::auth::basic_auth_header(user, password)?;
     let _ = headers.remove("authorization");
     headers.append_sensitive("Authorization", value)
-}
-
-/// The value of Basic credentials (RFC 7617).
-pub(crate) fn basic(user: &str, password: &str) -> Result<String, Error> {
-    if user.contains(':') || user.chars().chain(password.chars()).any(char::is_control) {
-        return Err(Error::builder(
-            "user name or password cannot be sent as basic credentials",
-        ));
-    }
-    let mut value = String::from("Basic ");
-    base64::Engine::encode_string(
-        &base64::engine::general_purpose::STANDARD,
-        format!("{user}:{password}"),
-        &mut value,
-    );
-    Ok(value)
 }
 
 impl fmt::Debug for RequestBuilder {

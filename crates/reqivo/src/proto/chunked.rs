@@ -1,7 +1,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::head::{Scanner, is_text};
-use super::{LimitKind, Limits, ProtocolError, Tolerance, Violation};
+use super::{LimitKind, Limits, ProtocolError, Tolerance, Violation, count_work};
 use crate::headers::Headers;
 
 /// Decoder of the chunked transfer coding (RFC 9112 7.1).
@@ -179,6 +179,7 @@ impl Chunked {
                 }
             }
         }
+        count_work(used);
         input.advance(used);
         Ok(matches!(
             self.state,

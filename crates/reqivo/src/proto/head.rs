@@ -2,7 +2,7 @@ use bytes::{Bytes, BytesMut};
 use http::Version;
 use smallvec::SmallVec;
 
-use super::{LimitKind, Limits, ProtocolError, Tolerance, Violation};
+use super::{LimitKind, Limits, ProtocolError, Tolerance, Violation, count_work};
 use crate::headers::Headers;
 
 /// The status line and header fields of a reply.
@@ -74,6 +74,8 @@ pub(super) struct Scanner {
     max_line: usize,
     max_fields: usize,
     join_folded: bool,
+    /// Whether any line was folded.
+    folded: bool,
 }
 
 impl Scanner {
@@ -92,6 +94,7 @@ impl Scanner {
             max_line: limits.line_bytes,
             max_fields: limits.fields,
             join_folded: tolerance.join_folded_lines,
+            folded: false,
         }
     }
 
@@ -111,9 +114,11 @@ impl Scanner {
     }
 
     /// Looks for the end of the section. Returns its length once complete.
-    fn scan(&mut self, input: &mut [u8]) -> Result<Option<usize>, ProtocolError> {
+    fn scan(&mut self, input: &[u8]) -> Result<Option<usize>, ProtocolError> {
         loop {
-            let Some(offset) = memchr::memchr2(b'\r', b'\n', &input[self.scanned..]) else {
+            let found = memchr::memchr2(b'\r', b'\n', &input[self.scanned..]);
+            count_work(found.unwrap_or(input.len() - self.scanned) + 1);
+            let Some(offset) = found else {
                 self.check_line(input, None)?;
                 self.scanned = input.len();
                 return Ok(None);
@@ -165,7 +170,7 @@ impl Scanner {
                 if !self.join_folded || self.fields == 0 {
                     return Err(Violation::FoldedLine.into());
                 }
-                unfold(input, start);
+                self.folded = true;
                 continue;
             }
             self.fields += 1;
@@ -241,7 +246,7 @@ impl Scanner {
         let Some((status, minor)) = self.status else {
             return Err(Violation::StatusLine.into());
         };
-        let block = input.split_to(length).freeze();
+        let block = self.unfolded(input.split_to(length).freeze());
         let headers = parse_fields(&block, self.after_status_line(&block), self.fields)?;
         let line = block.slice(self.status_line.0..self.status_line.1);
         Ok(Some((
@@ -269,9 +274,11 @@ impl Scanner {
         let Ok(httparse::Status::Complete((used, parsed))) =
             httparse::parse_headers(&input[start..], &mut fields)
         else {
+            count_work(input.len());
             return None;
         };
         let length = start + used;
+        count_work(length);
         if length > self.max_line.min(self.max_bytes) || parsed.len() > self.max_fields {
             return None;
         }
@@ -298,12 +305,19 @@ impl Scanner {
         let Some(length) = self.scan(input)? else {
             return Ok(None);
         };
-        let block = input.split_to(length).freeze();
+        let block = self.unfolded(input.split_to(length).freeze());
         let mut trailers = parse_fields(&block, 0, self.fields)?;
         for name in NOT_IN_TRAILERS {
             let _ = trailers.remove(name);
         }
         Ok(Some(trailers))
+    }
+
+    fn unfolded(&self, block: Bytes) -> Bytes {
+        match self.folded {
+            true => unfold(&block),
+            false => block,
+        }
     }
 
     fn after_status_line(&self, block: &[u8]) -> usize {
@@ -359,19 +373,31 @@ pub(crate) fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
-/// Replaces a fold (line end and leading white space) with spaces, in place.
-fn unfold(input: &mut [u8], line_start: usize) {
-    let from = match line_start.checked_sub(2) {
-        Some(at) if input[at] == b'\r' => at,
-        _ => line_start.saturating_sub(1),
-    };
-    for byte in &mut input[from..line_start] {
-        *byte = b' ';
+/// Joins folded lines: a line end with the white space around it becomes a single space (RFC 9112 5.2).
+fn unfold(block: &[u8]) -> Bytes {
+    count_work(block.len());
+    let mut joined = Vec::with_capacity(block.len());
+    for line in block.split_inclusive(|byte| *byte == b'\n') {
+        let mut rest = line;
+        while let [b' ' | b'\t', after @ ..] = rest {
+            rest = after;
+        }
+        if rest.len() < line.len() {
+            while let [.., b' ' | b'\t' | b'\r' | b'\n'] = joined[..] {
+                joined.pop();
+            }
+            joined.push(b' ');
+            joined.extend_from_slice(rest);
+        } else {
+            joined.extend_from_slice(line);
+        }
     }
+    joined.into()
 }
 
 /// Parses field lines from `start` of a block that ends with an empty line.
 fn parse_fields(block: &Bytes, start: usize, count: usize) -> Result<Headers, ProtocolError> {
+    count_work(block.len());
     if count == 0 {
         return Ok(Headers::default().in_block(block.clone()));
     }

@@ -35,3 +35,13 @@ pub use limits::{Limits, Tolerance};
 
 #[cfg(test)]
 mod tests;
+
+/// Counts bytes that are looked at, so that tests can tell how the work grows.
+#[cfg(test)]
+fn count_work(bytes: usize) {
+    tests::WORK.set(tests::WORK.get() + bytes as u64);
+}
+
+#[cfg(not(test))]
+#[inline(always)]
+fn count_work(_: usize) {}

@@ -1,7 +1,7 @@
 //! Copying the body somewhere else.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -76,28 +76,17 @@ impl Response {
     ) -> Result<u64, Error> {
         let mut content = self.all_of_it()?;
         let (path, options) = (path.as_ref().to_owned(), options.clone());
-        let saved = async {
-            let download = elsewhere(move || Download::create(&path, &options)).await?;
-            let mut guard = Guard(Some(download));
-            loop {
-                let (batch, ended) = next_batch(&mut content).await?;
-                let Some(mut download) = guard.0.take() else {
-                    return Err(crate::incoming::lost());
-                };
-                let download = elsewhere(move || {
-                    for piece in &batch {
-                        download.write(piece)?;
-                    }
-                    Ok(download)
-                })
-                .await?;
-                if ended {
-                    return elsewhere(move || download.finish()).await;
-                }
-                guard.0 = Some(download);
-            }
-        };
-        saved.await.map_err(|error| content.about(error))
+        let mut guard = Guard(None);
+        let saved = save(&mut content, &mut guard, path, options).await;
+        if let (Err(_), Some(partial)) = (&saved, guard.0.take()) {
+            // Gone before the caller looks.
+            elsewhere(move || {
+                drop(partial);
+                Ok(())
+            })
+            .await?;
+        }
+        saved.map_err(|error| content.about(error))
     }
 }
 
@@ -106,6 +95,32 @@ impl Response {
     pub(super) fn all_of_it(&mut self) -> Result<Content<&mut Self>, Error> {
         self.check_all()?;
         Ok(Content::of(self, usize::MAX))
+    }
+}
+
+async fn save(
+    content: &mut Content<&mut Response>,
+    guard: &mut Guard,
+    path: PathBuf,
+    options: SaveOptions,
+) -> Result<u64, Error> {
+    guard.0 = Some(elsewhere(move || Download::create(&path, &options)).await?);
+    loop {
+        let (batch, ended) = next_batch(content).await?;
+        let Some(mut download) = guard.0.take() else {
+            return Err(crate::incoming::lost());
+        };
+        let download = elsewhere(move || {
+            for piece in &batch {
+                download.write(piece)?;
+            }
+            Ok(download)
+        })
+        .await?;
+        if ended {
+            return elsewhere(move || download.finish()).await;
+        }
+        guard.0 = Some(download);
     }
 }
 

@@ -66,6 +66,7 @@ macro_rules! scenarios {
 }
 
 use reqivo::{Connection, ConnectionPool, Response, Session};
+use tokio::io::AsyncReadExt as ReadBody;
 
 #[path = "conformance/mod.rs"]
 mod conformance;

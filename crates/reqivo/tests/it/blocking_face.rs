@@ -62,6 +62,8 @@ macro_rules! scenarios {
     };
 }
 
+use std::io::Read as ReadBody;
+
 use reqivo::blocking::{Connection, ConnectionPool, Response, Session};
 use testkit::{Reply, Server};
 

@@ -11,6 +11,7 @@ mod async_face;
 mod blocking_face;
 mod cancellation;
 mod corpus;
+mod memory;
 mod multipart;
 mod parity;
 mod pooling;

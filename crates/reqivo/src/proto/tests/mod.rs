@@ -7,6 +7,12 @@ use super::*;
 
 mod bodies;
 mod heads;
+mod work;
+
+thread_local! {
+    /// The bytes that were looked at on this thread.
+    pub(super) static WORK: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
 
 /// What a reply came to: the final head, the body, what followed it, or the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
