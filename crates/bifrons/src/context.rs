@@ -46,6 +46,26 @@ pub(crate) fn drives(id: u64) -> bool {
     DRIVEN.get() == id
 }
 
+/// Tells whether this thread drives, at this moment, a runtime that stands still between the calls of
+/// blocking callers.
+///
+/// A library can tell by it whether a task for later, such as one that closes what is idle, would be
+/// run in time. On such a runtime it costs a thread that is kept for it, so what can be done at the next
+/// call is better done there.
+///
+/// ```
+/// use bifrons::{BlockingRuntime, is_driven_by_caller};
+///
+/// assert!(!is_driven_by_caller());
+/// let inside = BlockingRuntime::shared()?.block_on(async { is_driven_by_caller() })?;
+/// assert!(inside);
+/// # Ok::<(), bifrons::BlockingError>(())
+/// ```
+#[must_use]
+pub fn is_driven_by_caller() -> bool {
+    !drives(0)
+}
+
 /// Finds out whether this thread may block.
 #[inline]
 pub(crate) fn place(own: Id) -> Result<Place, BlockingError> {

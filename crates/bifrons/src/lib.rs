@@ -115,6 +115,7 @@ mod shutdown;
 mod sync;
 
 pub use crate::bridge::{AlreadyUsed, Bridge, Held, Twin};
+pub use crate::context::is_driven_by_caller;
 pub use crate::error::{AlreadySet, BlockingError, Flavor};
 pub use crate::iter::BlockingIter;
 pub use crate::options::{CallOptions, CancelToken};

@@ -71,7 +71,7 @@ impl Conn {
             spare: None,
             read_size: MIN_READ,
             runtime: runtime.id(),
-            runtime_turns: runtime.runtime_flavor() == runtime::RuntimeFlavor::MultiThread,
+            runtime_turns: !bifrons::is_driven_by_caller(),
             remote,
             #[cfg(feature = "tls")]
             tls: None,

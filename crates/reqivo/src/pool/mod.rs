@@ -189,11 +189,13 @@ impl Pool {
                 state.count(conn);
             }
             let Some((to, waiter)) = state.next_waiter(origin, &self.config) else {
-                let mut start_reaping = false;
+                let mut start_reaping = None;
                 match conn {
                     Some(conn) => {
-                        start_reaping = conn.runtime_turns && !state.reaping;
-                        state.reaping |= start_reaping;
+                        if conn.runtime_turns && !state.reaping.contains(&conn.runtime) {
+                            state.reaping.push(conn.runtime);
+                            start_reaping = Some(conn.runtime);
+                        }
                         state.store(origin, conn, &self.config, &mut closed);
                     }
                     None => {
@@ -203,8 +205,8 @@ impl Pool {
                     }
                 }
                 drop(state);
-                if start_reaping {
-                    Reaper::start(self);
+                if let Some(runtime) = start_reaping {
+                    Reaper::start(self, runtime);
                 }
                 return;
             };

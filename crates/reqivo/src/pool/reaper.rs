@@ -5,15 +5,25 @@ use tokio::time::Instant;
 
 use super::Pool;
 
-/// The task that closes expired connections of a pool which nobody uses any more. It runs only where a
-/// multi-thread runtime turns by itself; everywhere else expired connections go when the pool is used.
-pub(super) struct Reaper(Weak<Pool>);
+/// The task that closes expired connections of a pool which nobody uses any more, one for each runtime that turns
+/// by itself. On a runtime that blocking callers drive there is none: it would stand still between their calls, and
+/// a thread would have to be kept for it. There expired connections go when the pool is used.
+pub(super) struct Reaper {
+    pool: Weak<Pool>,
+    runtime: runtime::Id,
+}
 
 impl Reaper {
-    pub(super) fn start(pool: &Arc<Pool>) {
-        let mut reaper = Self(Arc::downgrade(pool));
-        // Without a runtime the flag is taken back by the destructor.
-        if let Ok(handle) = runtime::Handle::try_current() {
+    /// Starts one on this runtime; the pool has noted that.
+    pub(super) fn start(pool: &Arc<Pool>, runtime: runtime::Id) {
+        let mut reaper = Self {
+            pool: Arc::downgrade(pool),
+            runtime,
+        };
+        // Elsewhere, or without a runtime, the note is taken back by the destructor.
+        if let Ok(handle) = runtime::Handle::try_current()
+            && handle.id() == runtime
+        {
             handle.spawn(async move {
                 while let Some(next) = reaper.reap() {
                     tokio::time::sleep_until(next).await;
@@ -22,18 +32,19 @@ impl Reaper {
         }
     }
 
-    /// Closes what is expired. Returns when the next connection will be, or nothing when none is idle.
+    /// Closes what is expired. Returns when the next connection of this runtime will be, or nothing when none is idle.
     fn reap(&mut self) -> Option<Instant> {
-        let pool = self.0.upgrade()?;
+        let pool = self.pool.upgrade()?;
         let mut closed = Vec::new();
         let mut state = pool.lock();
         state.sweep(Instant::now(), &mut closed);
         let idle = state.origins.iter().flat_map(|origin| &origin.idle);
-        let next = idle.filter_map(|conn| conn.expires).min();
+        let own = idle.filter(|conn| conn.runtime == self.runtime);
+        let next = own.filter_map(|conn| conn.expires).min();
         if next.is_none() {
             // Under the lock: whoever stores the next connection starts the next reaper.
-            state.reaping = false;
-            self.0 = Weak::new();
+            state.reaping.retain(|runtime| *runtime != self.runtime);
+            self.pool = Weak::new();
         }
         next
     }
@@ -41,8 +52,9 @@ impl Reaper {
 
 impl Drop for Reaper {
     fn drop(&mut self) {
-        if let Some(pool) = self.0.upgrade() {
-            pool.lock().reaping = false;
+        if let Some(pool) = self.pool.upgrade() {
+            let mut state = pool.lock();
+            state.reaping.retain(|runtime| *runtime != self.runtime);
         }
     }
 }

@@ -25,8 +25,8 @@ pub(super) struct State {
     pub(super) waiting: usize,
     pub(super) next_ticket: u64,
     pub(super) next_sweep: Option<Instant>,
-    /// Whether a task closes what expires.
-    pub(super) reaping: bool,
+    /// The runtimes on which a task closes what expires.
+    pub(super) reaping: Vec<runtime::Id>,
     pub(super) stats: PoolStats,
 }
 
