@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use ::reqivo::{ErrorKind, Limits, RedirectPolicy, Session, Timeouts};
+use ::reqivo::{ErrorKind, Limits, Phase, RedirectPolicy, Session, Timeouts};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
@@ -127,6 +127,15 @@ impl Transport for ReqivoTransport {
 fn failure(error: ::reqivo::Error) -> TransportError {
     let kind = match error.kind() {
         ErrorKind::Builder => TransportErrorKind::Request,
+        // A proxy that is named wrongly, or wants other credentials, does so the next time too.
+        ErrorKind::Proxy
+            if error.phase() == Phase::Build
+                || error
+                    .status()
+                    .is_some_and(|status| status.is_client_error()) =>
+        {
+            TransportErrorKind::Request
+        }
         ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Proxy => TransportErrorKind::Connect,
         ErrorKind::Tls => TransportErrorKind::Tls,
         ErrorKind::Network | ErrorKind::IncompleteBody => TransportErrorKind::Closed,

@@ -217,3 +217,38 @@ fn a_call_with_a_token_and_pages_fits_a_small_stack() {
         .unwrap();
     assert_eq!(small.join().unwrap().unwrap(), [1, 2]);
 }
+
+/// Refusals by a proxy: one that a repetition may cure is repeated, wrong credentials are not tried until somebody is locked out.
+#[tokio::test]
+async fn a_proxy_that_wants_other_credentials_is_asked_once() {
+    for (answer, kind, visits) in [
+        (
+            "HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n",
+            ErrorKind::Configuration,
+            1,
+        ),
+        (
+            "HTTP/1.1 503 Full\r\nContent-Length: 0\r\n\r\n",
+            ErrorKind::Connection,
+            3,
+        ),
+    ] {
+        let proxy = testkit::Proxy::http().answer(answer).start();
+        let session = reqivo::Session::builder()
+            .proxy(reqivo::Proxy::all(proxy.url()).unwrap())
+            .build()
+            .unwrap();
+        let client = Client::builder()
+            .base_url("https://service.example/")
+            .transport(restkit::transport::ReqivoTransport::over(session))
+            .retry(impatient().max_retries(2))
+            .build()
+            .unwrap();
+        let error = client.send(Request::get("/")).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), proxy.visits().len()),
+            (kind, visits),
+            "{error}"
+        );
+    }
+}
