@@ -525,6 +525,22 @@ scenarios! {
         }
     }
 
+    /// X7: also what a session says to every proxy that reads its requests is for proxies only.
+    fn x7_a_field_for_proxies_in_a_session_reaches_no_origin() {
+        let direct = Server::start(|_| Reply::ok("direct"));
+        let proxy = Server::start(|_| Reply::ok("proxy"));
+        let session = Session::builder()
+            .header("Proxy-Authorization", "Custom abc")
+            .proxy(Proxy::http(proxy.url("")).unwrap().no_proxy(NoProxy::new("127.0.0.1").unwrap()))
+            .build()
+            .unwrap();
+        wait!(session.get(direct.url("/")).send()).unwrap();
+        wait!(session.get(direct.url("/")).header("Accept", "x/y").send()).unwrap();
+        wait!(session.get("http://a.example/").send()).unwrap();
+        assert!(direct.requests().iter().all(|request| request.header("proxy-authorization").is_none()));
+        assert_eq!(proxy.only_request().header("proxy-authorization"), Some("Custom abc"));
+    }
+
     fn x7_a_redirect_away_from_the_proxy_takes_no_credentials_along() {
         let direct = Server::start(|_| Reply::ok("end"));
         let location = direct.url("/end");
