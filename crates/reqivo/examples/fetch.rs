@@ -1,111 +1,94 @@
 //! Fetches URLs and prints one JSON line for each, with the URL as it was given.
 //!
 //! ```text
-//! fetch [--sync] [--method NAME] [--header 'Name: value']... [--data TEXT] [--timeout SECONDS] [URL]...
+//! fetch https://example.com/
+//! fetch --sync -H 'Accept: text/plain' --max-time 10 https://example.com/a https://example.com/b
+//! fetch -d name=value -d other=2 https://example.com/form
+//! fetch -F text=hello -F 'picture=@cat.png;type=image/png' https://example.com/upload
+//! fetch --proxy socks5h://127.0.0.1:1080 -o page.html https://example.com/
+//! fetch --cacert ca.pem --cert me.pem --key me.key -i https://device.example/
+//! fetch --unix-socket /run/docker.sock http://docker/version
 //! ```
 //!
-//! Without URLs they are read from standard input, one per line. `--sync` uses the blocking face. The exit status
-//! is 0 when every URL got an answer, whatever its status, and 1 otherwise; 2 for a mistake in the arguments.
+//! Without URLs they are read from standard input, one per line. `fetch --help` lists the options; their names are those of
+//! curl where it has the like. The differences: `-d` takes one field and encodes it, a cookie jar is read as
+//! well as written, redirects are followed, and HTTP errors are answers.
+//!
+//! A line has the members `url`, `status`, `version`, `headers`, `length`, `sha256`, `body` (text of up to 4 KiB), `file` (with
+//! `--output`) and `error`: null, or `kind`, `phase`, `status` (of a proxy that refused, for example) and
+//! `message`. With `--include`, or `--output -`, errors go to standard error instead.
+//!
+//! Proxies of the environment are used, see `SessionBuilder::proxy`; `--proxy` replaces them and `--no-proxy` goes without.
+//!
+//! The exit status is 0 when every URL got an answer, whatever its status, and 1 otherwise; 2 for a mistake in the
+//! arguments or a file that they name.
+
+#[path = "fetch/options.rs"]
+mod options;
+#[path = "fetch/report.rs"]
+mod report;
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, bail};
-use bytes::Bytes;
-use reqivo::{Error, Headers, Method, StatusCode, Timeouts, Url, Version};
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use anyhow::Context;
+use reqivo::multipart;
+use reqivo::{CookieFile, CookieJar, Error};
 
-const USAGE: &str = "usage: fetch [--sync] [--method NAME] [--header 'Name: value']... [--data TEXT] \
-                     [--timeout SECONDS] [URL]...";
+use self::options::{Content, Options, Part, USAGE, plain};
+use self::report::{Answer, Body, print, tell};
 
-/// Bodies up to this size are shown.
-const SHOWN: usize = 4096;
-
-#[derive(Default)]
-struct Options {
-    sync: bool,
-    method: Option<Method>,
-    headers: Headers,
-    data: Option<String>,
-    timeout: Option<Timeouts>,
-    urls: Vec<String>,
-}
-
-fn options(arguments: impl IntoIterator<Item = String>) -> anyhow::Result<Options> {
-    let mut options = Options::default();
-    let mut arguments = arguments.into_iter();
-    while let Some(argument) = arguments.next() {
-        // `--name value` and `--name=value`.
-        let (name, inline) = match argument.split_once('=') {
-            Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
-            _ => (argument.as_str(), None),
-        };
-        let mut value = || {
-            inline
-                .clone()
-                .or_else(|| arguments.next())
-                .with_context(|| format!("{name} needs a value"))
-        };
-        match name {
-            "--sync" => options.sync = true,
-            "--method" => {
-                let method = value()?;
-                options.method = Some(
-                    Method::from_bytes(method.as_bytes())
-                        .with_context(|| format!("{method:?} is no method"))?,
-                );
-            }
-            "--header" => {
-                let header = value()?;
-                let (name, value) = header
-                    .split_once(':')
-                    .context("a header is `Name: value`")?;
-                options.headers.append(name, value.trim())?;
-            }
-            "--data" => options.data = Some(value()?),
-            "--timeout" => {
-                let seconds = value()?;
-                let limit = seconds
-                    .parse()
-                    .ok()
-                    .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-                    .filter(|limit| !limit.is_zero())
-                    .with_context(|| format!("{seconds:?} is no number of seconds above 0"))?;
-                options.timeout = Some(Timeouts::from(limit));
-            }
-            name if name.starts_with("--") => bail!("unknown option {name}"),
-            _ => options.urls.push(argument),
+/// Makes a session; the faces differ only in its type.
+macro_rules! session {
+    ($builder:expr, $options:expr, $jar:expr) => {{
+        let mut builder = $builder.cookie_jar($jar.clone());
+        if let Some(proxy) = &$options.proxy {
+            builder = builder.proxy(proxy.clone());
         }
-    }
-    Ok(options)
-}
-
-/// What an answer came to.
-struct Answer {
-    status: StatusCode,
-    version: Version,
-    headers: Headers,
-    body: Bytes,
+        if $options.no_proxy {
+            builder = builder.no_proxy();
+        }
+        if let Some(path) = &$options.unix_socket {
+            builder = builder.unix_socket(path);
+        }
+        for (host, address) in &$options.resolve {
+            builder = builder.resolve(host, [*address]);
+        }
+        if let Some(tls) = &$options.tls {
+            builder = builder.tls(tls.clone());
+        }
+        if let Some(timeouts) = &$options.timeouts {
+            builder = builder.timeout(timeouts.clone());
+        }
+        if $options.verbose {
+            builder = builder.on_event(tell);
+        }
+        builder.build().map_err(plain)
+    }};
 }
 
 /// Reads an answer; the faces differ only in whether they await.
 macro_rules! fetch {
     ($session:expr, $options:expr, $url:expr $(, $await:tt)?) => {{
-        let fallback = if $options.data.is_some() { Method::POST } else { Method::GET };
-        let method = $options.method.clone().unwrap_or(fallback);
-        let mut request = $session.request(method, $url).headers(&$options.headers);
-        if let Some(data) = &$options.data {
-            request = request.body(data.clone());
-        }
-        if let Some(timeouts) = &$options.timeout {
-            request = request.timeout(timeouts.clone());
-        }
+        let mut request = $session.request($options.method(), $url).headers(&$options.headers);
+        request = match &$options.content {
+            None => request,
+            Some(Content::Raw(text)) => request.body(text.clone()),
+            Some(Content::Json(text)) => match $options.headers.contains("content-type") {
+                true => request.body(text.clone()),
+                false => request.body(text.clone()).header("Content-Type", "application/json"),
+            },
+            Some(Content::Form(pairs)) => request.form(pairs.iter().map(|(name, value)| (name, value))),
+            Some(Content::Parts(parts)) => request.multipart(form(parts)),
+        };
         let mut response = request.send()$(.$await)??;
-        let body = response.bytes()$(.$await)??;
+        let body = match &$options.output {
+            Some(path) if !$options.prints_body() => Body::Saved(response.save(path)$(.$await)??),
+            _ => Body::Here(response.bytes()$(.$await)??),
+        };
         Ok(Answer {
             status: response.status(),
+            status_line: response.status_line(),
             version: response.version(),
             headers: response.headers().clone(),
             body,
@@ -125,76 +108,17 @@ fn fetch_sync(
     fetch!(session, options, url)
 }
 
-/// The URL as it was given, but never with credentials.
-fn without_credentials(given: &str) -> String {
-    match Url::parse(given) {
-        Ok(mut url) if !url.username().is_empty() || url.password().is_some() => {
-            // Only URLs without a host refuse this.
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
-            url.into()
-        }
-        _ => given.to_owned(),
+fn form(parts: &[(String, Part)]) -> multipart::Form {
+    let mut form = multipart::Form::new();
+    for (name, part) in parts {
+        let part = match part {
+            Part::Text(text) => multipart::Part::text(text),
+            Part::File(path, None) => multipart::Part::file(path),
+            Part::File(path, Some(kind)) => multipart::Part::file(path).content_type(kind),
+        };
+        form = form.part(name, part);
     }
-}
-
-fn line(url: &str, answer: Result<Answer, Error>) -> (bool, Value) {
-    match answer {
-        Ok(answer) => {
-            let text = Some(&answer.body)
-                .filter(|body| body.len() <= SHOWN)
-                .and_then(|body| std::str::from_utf8(body).ok());
-            let digest = Sha256::digest(&answer.body);
-            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            // Values of a repeated field are joined.
-            let headers: Map<String, Value> = answer
-                .headers
-                .names()
-                .into_iter()
-                .map(|name| {
-                    let value = answer.headers.get(&name).unwrap_or_default().into_owned();
-                    (name, Value::String(value))
-                })
-                .collect();
-            let value = json!({
-                "url": url,
-                "status": answer.status.as_u16(),
-                "version": format!("{:?}", answer.version),
-                "headers": headers,
-                "length": answer.body.len(),
-                "sha256": hex,
-                "body": text,
-                "error": null,
-            });
-            (true, value)
-        }
-        Err(error) => {
-            let value = json!({
-                "url": url,
-                "status": null,
-                "version": null,
-                "headers": null,
-                "length": null,
-                "sha256": null,
-                "body": null,
-                "error": {
-                    "kind": error.kind().as_str(),
-                    "phase": error.phase().as_str(),
-                    "message": error.to_string(),
-                },
-            });
-            (false, value)
-        }
-    }
-}
-
-/// Prints a line per URL as it comes in.
-fn print(url: &str, answer: Result<Answer, Error>) -> anyhow::Result<bool> {
-    let (good, value) = line(&without_credentials(url), answer);
-    let mut out = io::stdout().lock();
-    writeln!(out, "{value}")?;
-    out.flush()?;
-    Ok(good)
+    form
 }
 
 fn urls(options: &Options) -> Box<dyn Iterator<Item = io::Result<String>> + '_> {
@@ -205,36 +129,64 @@ fn urls(options: &Options) -> Box<dyn Iterator<Item = io::Result<String>> + '_> 
     Box::new(lines.filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty())))
 }
 
-fn run(options: &Options) -> anyhow::Result<bool> {
+fn run(options: &Options, jar: &CookieJar) -> anyhow::Result<bool> {
     let mut all = true;
     if options.sync {
-        let session = reqivo::blocking::Session::builder().build()?;
+        let session = session!(reqivo::blocking::Session::builder(), options, jar)?;
         for url in urls(options) {
             let url = url?;
-            all &= print(&url, fetch_sync(&session, options, url.trim()))?;
+            all &= print(options, &url, fetch_sync(&session, options, url.trim()))?;
         }
         return Ok(all);
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let session = reqivo::Session::builder().build()?;
+    let session = session!(reqivo::Session::builder(), options, jar)?;
     for url in urls(options) {
         let url = url?;
-        all &= print(&url, runtime.block_on(fetch(&session, options, url.trim())))?;
+        let answer = runtime.block_on(fetch(&session, options, url.trim()));
+        all &= print(options, &url, answer)?;
     }
     Ok(all)
 }
 
+/// The cookies of the file, if there is one already.
+fn cookies(options: &Options) -> anyhow::Result<(CookieJar, Option<CookieFile>)> {
+    let jar = CookieJar::new();
+    let file = options.cookie_jar.as_ref();
+    let file = file.map(|path| CookieFile::netscape(path).with_session_cookies());
+    if let Some(file) = file.as_ref().filter(|file| file.path().exists()) {
+        let loaded = file.load(&jar).map_err(plain);
+        loaded.with_context(|| file.path().display().to_string())?;
+    }
+    Ok((jar, file))
+}
+
 fn main() -> ExitCode {
-    let options = match options(std::env::args().skip(1)) {
-        Ok(options) => options,
+    if std::env::args()
+        .skip(1)
+        .any(|it| it == "--help" || it == "-h")
+    {
+        return match writeln!(io::stdout(), "{USAGE}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let parsed = options::parse(std::env::args().skip(1));
+    let (options, jar, file) = match parsed.and_then(|options| Ok((cookies(&options)?, options))) {
+        Ok(((jar, file), options)) => (options, jar, file),
         Err(error) => {
             eprintln!("fetch: {error:#}\n{USAGE}");
             return ExitCode::from(2);
         }
     };
-    match run(&options) {
+    let mut result = run(&options, &jar);
+    // Also after a failure: cookies came meanwhile.
+    if let Some(Err(error)) = file.map(|file| file.save(&jar)) {
+        result = result.and(Err(plain(error)));
+    }
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
