@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use reqivo::multipart::{Form, Part};
 use reqivo::{Body, TimeLimit, Timeouts};
 use serde_json::{Value, json};
 
@@ -279,5 +280,36 @@ fn httpbin_is_slow_and_limits_end_it() {
             assert_eq!(error.time_limit(), Some(limit), "{path}: {error}");
             assert_eq!(session.pool_stats().open, 0);
         }
+    });
+}
+
+#[test]
+#[ignore = "needs httpbin: scripts/test --foreign"]
+fn httpbin_takes_forms_apart() {
+    let bin = Httpbin::start();
+    on_both_faces!(|session, _builder| {
+        let pairs = [("a", "1 & 2"), ("b", "\u{fc}=\u{df}"), ("a", "+")];
+        let sent = session.post(bin.url("/post")).form(pairs).send();
+        let seen: Value = wait!(wait!(sent).unwrap().json()).unwrap();
+        assert_eq!(
+            seen["form"],
+            json!({"a": ["1 & 2", "+"], "b": "\u{fc}=\u{df}"})
+        );
+        let text = "\r\n--in the file--\r\n";
+        let file = Part::bytes(text)
+            .file_name("\u{fc} \"x\".txt")
+            .content_type("text/plain");
+        let form = Form::new().text("plain", "two\nlines").part("upload", file);
+        let sent = session.post(bin.url("/post")).multipart(form).send();
+        let seen: Value = wait!(wait!(sent).unwrap().json()).unwrap();
+        assert_eq!(seen["form"]["plain"], "two\nlines");
+        assert_eq!(seen["files"]["upload"], text);
+        // A part of unknown length makes the whole chunked.
+        let part = Part::reader(std::io::Cursor::new("x".repeat(100_000))).file_name("big");
+        let form = Form::new().part("big", part);
+        let sent = session.post(bin.url("/post")).multipart(form).send();
+        let seen: Value = wait!(wait!(sent).unwrap().json()).unwrap();
+        assert_eq!(seen["files"]["big"].as_str().map(str::len), Some(100_000));
+        assert_eq!(seen["headers"]["Transfer-Encoding"], "chunked");
     });
 }
