@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
+use reqivo::multipart::{Form, Part};
 use reqivo::{
     Body, Error, PoolConfig, RequestBuilder, Session, SessionBuilder, Timeouts, TlsConfig,
 };
@@ -184,6 +185,31 @@ async fn a1_an_upload_can_be_cancelled_at_every_await() {
             upload(it.expect_continue())
         })
         .await;
+    }
+}
+
+/// A1, D8: while files are opened and read on other threads.
+#[tokio::test]
+async fn a1_a_form_can_be_cancelled_at_every_await() {
+    let _watchdog = Watchdog::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, vec![b'x'; 300_000]).unwrap();
+    let server = Server::start(reply);
+    let session = session(|it| it);
+    for warm in [false, true] {
+        cancel_everywhere(&session, &server.url(""), warm, |it| {
+            let reader = std::io::Cursor::new(vec![b'x'; 300_000]);
+            let form = Form::new().file("a", &path).part("b", Part::reader(reader));
+            whole(it.multipart(form))
+        })
+        .await;
+    }
+    for request in server.requests() {
+        assert_eq!(
+            request.complete,
+            request.path() == "/small" || request.body.ends_with(b"--\r\n")
+        );
     }
 }
 
