@@ -165,6 +165,49 @@ proptest! {
     }
 }
 
+/// The claims of the fuzz target `multipart`.
+#[test]
+fn the_corpus_of_forms_is_read_back_as_it_was_built() {
+    fn take<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
+        let (length, rest) = input.split_first()?;
+        let (taken, rest) = rest.split_at(usize::from(*length).min(rest.len()));
+        *input = rest;
+        Some(taken)
+    }
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/multipart");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let input = std::fs::read(&path).unwrap();
+        let mut input = &input[..];
+        let (mut form, mut expected) = (Form::new(), Vec::new());
+        while let (Some(name), Some(file_name), Some(content)) =
+            (take(&mut input), take(&mut input), take(&mut input))
+        {
+            let name = String::from_utf8_lossy(name).into_owned();
+            let file_name = String::from_utf8_lossy(file_name).into_owned();
+            let mut part = Part::bytes(content.to_vec());
+            if !file_name.is_empty() {
+                part = part.file_name(&file_name);
+            }
+            form = form.part(&name, part);
+            // What looks like an escape is read as one.
+            expected.push((unescape(&name), unescape(&file_name), content.to_vec()));
+        }
+        let boundary = form.boundary().to_owned();
+        let body = Body::from(form);
+        let seen = parse(body.as_bytes().unwrap(), &boundary).unwrap();
+        let seen: Vec<_> = seen
+            .into_iter()
+            .map(|part| (part.name, part.file_name.unwrap_or_default(), part.content))
+            .collect();
+        assert_eq!(seen, expected, "{}", path.display());
+        count += 1;
+    }
+    assert!(count >= 12, "only {count} inputs");
+}
+
 #[test]
 fn boundaries_differ_and_are_long() {
     let forms: Vec<Form> = (0..1000).map(|_| Form::new()).collect();
