@@ -1,7 +1,7 @@
 //! The blocking face: the same types and methods for code that is not async.
 //!
 //! Every method is generated from its async one and drives it on the calling thread; see [`bifrons`]. A call from
-//! inside an async task is refused with an [`Error`](crate::Error) whose
+//! inside an async task is refused with an [`Error`] whose
 //! [`blocking`](crate::Error::blocking) says what to do instead.
 //!
 //! ```
