@@ -8,6 +8,8 @@ use crate::command::{Command, Sent, texts};
 use crate::error::Error;
 use crate::ids::{BatchId, CommandId, CorrelationId};
 use crate::payload::Payload;
+use crate::watch::Callback;
+pub use crate::watch::CallbackResult;
 
 texts! {
     /// Where a batch stands.
@@ -82,6 +84,7 @@ pub struct NewBatch {
     pub(crate) name: Option<String>,
     pub(crate) custom_data: Option<Payload>,
     pub(crate) commands: Vec<BatchCommand>,
+    pub(crate) on_complete: Option<Callback>,
 }
 
 impl NewBatch {
@@ -93,6 +96,7 @@ impl NewBatch {
             name: None,
             custom_data: None,
             commands: Vec::new(),
+            on_complete: None,
         }
     }
 
@@ -123,6 +127,19 @@ impl NewBatch {
     /// Adds commands.
     pub fn commands(mut self, commands: impl IntoIterator<Item = BatchCommand>) -> Self {
         self.commands.extend(commands);
+        self
+    }
+
+    /// Sets a function that gets the batch when it is finished, by this process or by another.
+    ///
+    /// It is kept in the memory of this process and runs at most once, after the commit, on a thread
+    /// where it may block. Its errors and panics are logged. If the process ends before, the callback
+    /// is lost; the batch is not.
+    pub fn on_complete(
+        mut self,
+        callback: impl FnOnce(Batch) -> CallbackResult + Send + 'static,
+    ) -> Self {
+        self.on_complete = Some(Callback::new(callback));
         self
     }
 

@@ -16,4 +16,8 @@ bifrons::blocking_type! {
     /// Blocking form of [`crate::CommandBus`].
     #[derive(Clone, Debug)]
     pub struct CommandBus wraps crate::CommandBus;
+
+    /// Blocking form of [`crate::TroubleshootingQueue`].
+    #[derive(Clone, Debug)]
+    pub struct TroubleshootingQueue wraps crate::TroubleshootingQueue;
 }

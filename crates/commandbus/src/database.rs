@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::ids::BatchId;
 use crate::names::{Domain, QueueName};
-use crate::storage::Driver;
 use crate::storage::setup::{Capabilities, QueueStats, SetupMode};
+use crate::storage::{Driver, On};
 use crate::transaction::Transaction;
+use crate::watch::{BatchWatch, Callback};
 
 /// A database that holds commands: PostgreSQL, or SQLite.
 ///
@@ -20,6 +22,7 @@ use crate::transaction::Transaction;
 #[derive(Clone, Debug)]
 pub struct Database {
     driver: Arc<dyn Driver>,
+    batches: Arc<BatchWatch>,
 }
 
 /// Settings of a [`Database`].
@@ -80,7 +83,10 @@ impl DatabaseBuilder {
         } else {
             self.postgres(max).await?
         };
-        Ok(Database { driver })
+        Ok(Database {
+            driver,
+            batches: Arc::default(),
+        })
     }
 }
 
@@ -220,10 +226,37 @@ impl Database {
     pub fn bus(&self) -> crate::CommandBus {
         crate::CommandBus::new(self)
     }
+
+    /// Returns the troubleshooting queue.
+    #[must_use]
+    #[blocking(wrap = crate::blocking::TroubleshootingQueue)]
+    pub fn troubleshooting(&self) -> crate::TroubleshootingQueue {
+        crate::TroubleshootingQueue::new(self)
+    }
 }
 
 impl Database {
     pub(crate) fn driver(&self) -> &Arc<dyn Driver> {
         &self.driver
+    }
+
+    /// Runs the callbacks of batches that a transaction of this process finished. Call it after the
+    /// commit with what the report of the driver says.
+    pub(crate) async fn batches_finished(&self, domain: &Domain, ids: &[BatchId]) {
+        if ids.is_empty() || self.batches.is_empty() {
+            return;
+        }
+        for &id in ids {
+            match self.driver.batch(On::Own, domain.clone(), id).await {
+                Ok(Some(stored)) => self.batches.finished(domain, stored.batch),
+                Ok(None) => {}
+                // The callback learns of it by looking.
+                Err(error) => tracing::debug!(%error, "a finished batch cannot be read"),
+            }
+        }
+    }
+
+    pub(crate) fn watch_batch(&self, domain: Domain, id: BatchId, callback: Callback) {
+        self.batches.add(&self.driver, domain, id, callback);
     }
 }

@@ -22,6 +22,7 @@ mod retry;
 mod storage;
 mod transaction;
 pub mod troubleshooting;
+mod watch;
 
 pub use crate::bus::CommandBus;
 pub use crate::command::{
@@ -37,3 +38,4 @@ pub use crate::retry::RetryPolicy;
 pub use crate::storage::postgres::schema_sql;
 pub use crate::storage::setup::{Capabilities, QueueStats, SetupMode};
 pub use crate::transaction::{Transaction, TransactionRef};
+pub use crate::troubleshooting::TroubleshootingQueue;

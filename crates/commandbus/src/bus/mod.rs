@@ -1,5 +1,7 @@
 //! The bus: sending commands and looking at them.
 
+use std::time::Duration;
+
 use crate::batch::{Batch, BatchFilter, CreatedBatch, NewBatch};
 use crate::command::{
     AuditEvent, Command, CommandFilter, CommandRecord, CommandStatus, Sent, SentBatch,
@@ -11,6 +13,7 @@ use crate::names::Domain;
 use crate::storage::On;
 use crate::storage::batches::{BatchQuery, MemberQuery};
 use crate::transaction::TransactionRef;
+use crate::watch;
 
 mod sending;
 
@@ -302,6 +305,27 @@ impl CommandBus {
             .batch(On::Own, domain, id)
             .await?
             .map(|stored| stored.batch))
+    }
+
+    /// Waits until a batch is finished, by whatever process, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BatchNotFound`](crate::ErrorKind::BatchNotFound);
+    /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted), a timeout, if the batch is not
+    /// finished after `limit`; [`ErrorKind::Database`](crate::ErrorKind::Database).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed; wait again.
+    pub async fn wait_for_batch(
+        &self,
+        domain: impl AsRef<str> + Send,
+        id: impl Into<BatchId> + Send,
+        limit: Duration,
+    ) -> Result<Batch> {
+        let (domain, id) = (Domain::new(domain)?, id.into());
+        watch::wait(self.database.driver(), domain, id, limit).await
     }
 
     /// Returns the batches of a domain that a filter chooses, newest first.

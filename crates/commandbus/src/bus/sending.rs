@@ -152,6 +152,7 @@ impl CommandBus {
             name,
             custom_data,
             commands,
+            on_complete,
         } = batch;
         let domain = Domain::new(domain)?;
         if commands.is_empty() {
@@ -192,6 +193,9 @@ impl CommandBus {
         let outcome = self.database.driver().create_batch(on, create).await?;
         let msg_ids = sent(outcome, &domain, Some(batch_id))?;
         tracing::info!(%domain, %batch_id, commands = ids.len(), "batch created");
+        if let Some(callback) = on_complete {
+            self.database.watch_batch(domain, batch_id, callback);
+        }
         let total_commands = ids.len();
         let results = ids
             .into_iter()
@@ -225,7 +229,14 @@ impl CommandBus {
     }
 
     pub(super) async fn refresh(&self, domain: Domain, id: BatchId) -> Result<Option<Batch>> {
-        let stored = self.database.driver().refresh_batch(domain, id).await?;
+        let stored = self
+            .database
+            .driver()
+            .refresh_batch(domain.clone(), id)
+            .await?;
+        if stored.as_ref().is_some_and(|stored| stored.finished_now) {
+            self.database.batches_finished(&domain, &[id]).await;
+        }
         Ok(stored.map(|stored| stored.batch))
     }
 

@@ -1,7 +1,7 @@
 //! Arguments and results of the troubleshooting queue.
 
 use crate::command::CommandStatus;
-use crate::ids::BatchId;
+use crate::ids::{BatchId, CommandId};
 use crate::names::Domain;
 use crate::payload::Payload;
 
@@ -21,6 +21,17 @@ pub(crate) enum Action {
     Cancel { reason: String },
     /// It was done by other means.
     Complete { result: Option<Payload> },
+}
+
+impl Action {
+    /// The name of the action in logs.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Cancel { .. } => "cancel",
+            Self::Complete { .. } => "complete",
+        }
+    }
 }
 
 /// What became of the commands.
@@ -49,6 +60,7 @@ pub(crate) enum Operated {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
     pub(crate) domain: Option<Domain>,
+    pub(crate) id: Option<CommandId>,
     pub(crate) command_type: Option<String>,
     pub(crate) error_code: Option<String>,
     /// Only those that changed last at or before this instant.

@@ -11,6 +11,23 @@ macro_rules! wait {
     };
 }
 
+/// Runs the body so many times at once, with clones of what is captured; results in order.
+macro_rules! race {
+    ($count:expr, [$($captured:ident),*], |$n:ident| $body:expr) => {{
+        let tasks: Vec<_> = (0..$count)
+            .map(|$n: usize| {
+                $(let $captured = $captured.clone();)*
+                tokio::spawn(async move { $body })
+            })
+            .collect();
+        let mut results = Vec::new();
+        for task in tasks {
+            results.push(task.await.unwrap());
+        }
+        results
+    }};
+}
+
 /// Declares scenarios: each is a module with a test for every driver, or `only` for the named ones.
 macro_rules! scenario {
     ($(#[$meta:meta])* async fn $name:ident($place:ident) $body:block) => {

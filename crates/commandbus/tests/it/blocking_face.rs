@@ -11,6 +11,19 @@ macro_rules! wait {
     };
 }
 
+/// Runs the body so many times at once, with clones of what is captured; results in order.
+macro_rules! race {
+    ($count:expr, [$($captured:ident),*], |$n:ident| $body:expr) => {{
+        let threads: Vec<_> = (0..$count)
+            .map(|$n: usize| {
+                $(let $captured = $captured.clone();)*
+                std::thread::spawn(move || $body)
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    }};
+}
+
 /// Declares scenarios: each is a module with a test for every driver, or `only` for the named ones.
 macro_rules! scenario {
     ($(#[$meta:meta])* async fn $name:ident($place:ident) $body:block) => {

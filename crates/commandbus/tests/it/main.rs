@@ -14,3 +14,4 @@ mod async_face;
 mod blocking_face;
 mod parity;
 mod place;
+mod postgres;

@@ -7,6 +7,7 @@ fn check() -> bifrons::parity::Check {
         .manifest(blocking::Database::__DUAL)
         .manifest(blocking::DatabaseBuilder::__DUAL)
         .manifest(blocking::Transaction::__DUAL)
+        .manifest(blocking::TroubleshootingQueue::__DUAL)
 }
 
 #[test]

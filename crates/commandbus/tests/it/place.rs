@@ -102,6 +102,68 @@ impl Place {
         }
     }
 
+    /// Leases all visible messages of a domain, as a worker with ten attempts would.
+    pub(crate) fn lease(&self, domain: &str) {
+        match &self.kind {
+            Kind::Postgres(database) => {
+                database.psql(&format!("select from commandbus.cb_lease('{domain}', '{domain}__commands', 60, 1000, 10, '{{}}')"));
+            }
+        }
+    }
+
+    /// Settles a leased command as a worker would.
+    pub(crate) fn settle(&self, domain: &str, id: impl std::fmt::Display, settled: Settled) {
+        self.finish(
+            &format!("c.domain = '{domain}' and c.command_id = '{id}'"),
+            settled,
+            "BAD",
+        );
+    }
+
+    /// Leases all visible messages of a domain, and moves the commands to the troubleshooting queue.
+    pub(crate) fn troubleshoot(&self, domain: &str, code: &str) {
+        self.lease(domain);
+        self.finish(&format!("c.domain = '{domain}'"), Settled::Permanent, code);
+    }
+
+    fn finish(&self, which: &str, settled: Settled, code: &str) {
+        let kind = settled as i32;
+        match &self.kind {
+            Kind::Postgres(database) => {
+                database.psql(&format!(
+                    "select f.* from (
+                         select c.domain, c.queue_name as queue, array_agg(c.msg_id) as msgs, array_agg(c.command_id) as ids,
+                                array_agg(c.attempts) as attempts, array_agg({kind}) as kinds, array_agg(false) as has_results,
+                                array_agg('{code}'::text) as codes, array_agg('why'::text) as messages
+                         from commandbus.command c where c.status = 'IN_PROGRESS' and {which} group by 1, 2
+                     ) s, lateral commandbus.cb_finish(
+                         s.domain, s.queue, s.msgs, s.ids, s.attempts, s.kinds, s.has_results, s.codes, s.messages, null, null,
+                         null, null) f"
+                ));
+            }
+        }
+    }
+
+    /// Cancels a command in the troubleshooting queue without the library of this process.
+    pub(crate) fn cancel_behind_the_back(&self, domain: &str, id: impl std::fmt::Display) {
+        match &self.kind {
+            Kind::Postgres(database) => {
+                database.psql(&format!(
+                    "select commandbus.cb_operate('{domain}', array['{id}'::uuid], 'cancel', null, 'x', null)"
+                ));
+            }
+        }
+    }
+
+    /// Empties the archive of a queue.
+    pub(crate) fn clear_archive(&self, queue: &str) {
+        match &self.kind {
+            Kind::Postgres(database) => {
+                database.psql(&format!("delete from pgmq.a_{queue}"));
+            }
+        }
+    }
+
     /// The types of the audit events of a command or batch, in order.
     pub(crate) fn events(&self, id: impl std::fmt::Display) -> Vec<String> {
         self.rows(&format!(
@@ -124,6 +186,15 @@ impl Place {
             other => other.clone(),
         }
     }
+}
+
+/// What a worker reports; the numbers are those of the functions of the schema.
+#[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "more scenarios are to come")]
+pub(crate) enum Settled {
+    Completed = 0,
+    Permanent = 3,
+    BusinessRule = 4,
 }
 
 fn lines(output: &str) -> Vec<Value> {

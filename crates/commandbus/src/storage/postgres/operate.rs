@@ -17,10 +17,10 @@ use crate::troubleshooting::TroubleshootingItem;
 
 const OPERATE: &str = "select results, statuses, msg_ids, finished from commandbus.cb_operate($1, $2, $3, $4, $5, $6)";
 
-/// What every query of the troubleshooting queue has in common; four parameters.
+/// What every query of the troubleshooting queue has in common; five parameters.
 const SELECTED: &str = "c.cb_troubleshooting and ($1::text is null or c.domain = $1) \
      and ($2::text is null or c.command_type = $2) and ($3::text is null or c.last_error_code = $3) \
-     and ($4::timestamptz is null or c.updated_at <= $4)";
+     and ($4::timestamptz is null or c.updated_at <= $4) and ($5::uuid is null or c.command_id = $5)";
 
 impl Postgres {
     pub(super) async fn operate_now(
@@ -110,7 +110,7 @@ impl Postgres {
         let sql = format!(
             "select p.*, commandbus.cb_archived(p.queue_name, p.msg_id) as payload from (
                  select c.* from commandbus.command c where {SELECTED}
-                 order by c.updated_at desc, c.command_id limit $5 offset $6) p
+                 order by c.updated_at desc, c.command_id limit $6 offset $7) p
              order by p.updated_at desc, p.command_id"
         );
         let selection = Selected::of(&query.selection);
@@ -158,7 +158,7 @@ impl Postgres {
     ) -> Result<Vec<(String, CommandId)>> {
         let sql = format!(
             "select c.domain, c.command_id from commandbus.command c where {SELECTED} \
-             order by c.created_at desc, c.command_id limit $5"
+             order by c.created_at desc, c.command_id limit $6"
         );
         let limit = limit.map(int);
         let limit = limit.map(i64::from);
@@ -202,6 +202,7 @@ struct Selected<'a> {
     command_type: &'a Option<String>,
     error_code: &'a Option<String>,
     updated_before: &'a Option<jiff::Timestamp>,
+    id: Option<Uuid>,
 }
 
 impl<'a> Selected<'a> {
@@ -211,15 +212,17 @@ impl<'a> Selected<'a> {
             command_type: &selection.command_type,
             error_code: &selection.error_code,
             updated_before: &selection.updated_before,
+            id: selection.id.map(Uuid::from),
         }
     }
 
-    fn params(&self) -> [Param<'_>; 4] {
+    fn params(&self) -> [Param<'_>; 5] {
         [
             (&self.domain, Type::TEXT),
             (self.command_type, Type::TEXT),
             (self.error_code, Type::TEXT),
             (self.updated_before, Type::TIMESTAMPTZ),
+            (&self.id, Type::UUID),
         ]
     }
 }

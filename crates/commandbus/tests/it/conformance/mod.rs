@@ -4,3 +4,5 @@
 use super::{CommandBus, Database, Transaction, open};
 
 mod s06_bus;
+mod s10_troubleshooting;
+mod s11_batches;

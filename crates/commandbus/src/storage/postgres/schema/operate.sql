@@ -76,7 +76,7 @@ begin
                 results[v_place] := 2;
                 continue;
             end if;
-            select s.msg_id into msg_ids[v_place] from pgmq.send(v_row.queue_name, v_payload, 0) as s(msg_id);
+            msg_ids[v_place] := (select s.msg_id from pgmq.send(v_row.queue_name, v_payload, 0) as s(msg_id));
             update commandbus.command c
             set status = 'PENDING', attempts = 0, msg_id = msg_ids[v_place], last_error_type = null,
                 last_error_code = null, last_error_msg = null, lease_expires_at = null, updated_at = now()
