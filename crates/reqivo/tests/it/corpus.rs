@@ -134,3 +134,45 @@ fn fields_that_set_cookies_hold_what_the_target_claims() {
     }
     assert!(count >= 15, "only {count} inputs");
 }
+
+#[path = "../../../../fuzz/checks/chunks.rs"]
+mod chunks;
+#[path = "../../../../fuzz/checks/content.rs"]
+mod content;
+#[path = "../../../../fuzz/checks/text.rs"]
+mod text;
+#[path = "../../../../fuzz/checks/url_join.rs"]
+mod url_join;
+
+/// Runs a target over the inputs that it keeps.
+fn replay(target: &str, least: usize, check: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder.join(target)).unwrap() {
+        let path = entry.unwrap().path();
+        println!("{}", path.display());
+        check(&std::fs::read(path).unwrap());
+        count += 1;
+    }
+    assert!(count >= least, "only {count} inputs");
+}
+
+#[test]
+fn chunked_bodies_hold_what_the_target_claims() {
+    replay("chunks", 20, chunks::check);
+}
+
+#[test]
+fn coded_bodies_hold_what_the_target_claims() {
+    replay("content", 35, content::check);
+}
+
+#[test]
+fn texts_hold_what_the_target_claims() {
+    replay("text", 12, text::check);
+}
+
+#[test]
+fn addresses_hold_what_the_target_claims() {
+    replay("url_join", 10, url_join::check);
+}

@@ -1,0 +1,18 @@
+//! The claim stands in `checks/chunks.rs`, where `crates/reqivo/tests/it` finds it too.
+
+#![cfg_attr(fuzzing, no_main)]
+
+#[path = "../checks/chunks.rs"]
+mod chunks;
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| chunks::check(input));
+
+/// Without the engine: runs the files that are named.
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    for path in std::env::args_os().skip(1) {
+        chunks::check(&std::fs::read(path)?);
+    }
+    Ok(())
+}
