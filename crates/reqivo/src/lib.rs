@@ -33,6 +33,8 @@
 //!   [whether the server may have acted](Error::may_have_been_processed).
 //! * **Time limits per phase** ([`Timeouts`]); the error names the limit and the phase. The default is 5 s in total.
 //! * **Truncation is an error**, for every framing and for compressed bodies.
+//! * **Content codings** gzip, deflate, br and zstd, in any combination, decoded in bounded steps with caps on what they may
+//!   inflate to ([`content`]). Bodies are read whole, in pieces, by lines, as a reader, or [saved](Response::save) in a file.
 //! * **Proxies** ([`Proxy`]): HTTP, HTTPS and SOCKS, by scheme, host or callback, and those of the environment.
 //! * **Redirects** by [`RedirectPolicy`], which drops secrets when the origin changes.
 //! * **Cookies** by RFC 6265bis, with public suffixes, limits and files ([`CookieJar`]); credentials of a session that stay with their

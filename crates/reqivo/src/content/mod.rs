@@ -10,6 +10,9 @@
 //! | `br` | RFC 7932, without the large windows that it does not have | `brotli` | up to 16 MiB, as the data asks |
 //! | `zstd` | RFC 8878, one or more frames, windows of up to 8 MiB (RFC 9659) | `zstd` | up to 8 MiB, as the data asks |
 //!
+//! A request announces exactly these in `Accept-Encoding`. One with a `Range` asks for `identity`, and a response of status
+//! 206 is handed out as it is, because a part of a coded body means nothing by itself.
+//!
 //! ```
 //! # #[cfg(feature = "gzip")] {
 //! use bytes::Bytes;

@@ -82,11 +82,12 @@ impl Limits {
         self
     }
 
-    /// Limits the size of a body that is collected into memory, after content decoding.
+    /// Limits the size of a body that is collected into memory, after content decoding, and of one line of
+    /// [`iter_lines`](crate::Response::iter_lines).
     ///
     /// Streams are not limited by it. Setting it also turns off the guard against absurd
     /// compression ratios (an error above 1000:1 once 1 MiB came out), because the caller then said what
-    /// size is acceptable.
+    /// size is acceptable. Between several content codings that guard stays.
     #[must_use]
     pub fn buffered_bytes(mut self, bytes: u64) -> Self {
         self.buffered_bytes = bytes;
