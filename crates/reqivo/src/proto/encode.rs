@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::headers::Headers;
+
 /// What is wrong with a request that therefore is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -182,6 +184,83 @@ pub fn last_chunk_with<'a>(
 
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Writes a whole request head: the request line, the fields, and the blank line.
+///
+/// The caller says everything that is to be said: `Host`, and the field that frames the body.
+///
+/// # Errors
+///
+/// When the target holds anything but visible ASCII.
+pub fn head(
+    out: &mut Vec<u8>,
+    method: &http::Method,
+    path: &str,
+    query: Option<&str>,
+    headers: &Headers,
+) -> Result<(), InvalidRequest> {
+    request_line(out, method, path, query)?;
+    for (name, value) in headers.iter_bytes() {
+        field(out, name, value);
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+/// Returns a whole request with its body. `Content-Length` is added to the fields when there is a body.
+///
+/// ```
+/// use reqivo::Headers;
+/// use reqivo::proto::encode;
+///
+/// let mut headers = Headers::new();
+/// headers.append("Host", "example.com").unwrap();
+/// let bytes = encode::request(&http::Method::POST, "/a", None, &headers, b"body")?;
+/// assert_eq!(bytes, b"POST /a HTTP/1.1\r\nHost: example.com\r\nContent-Length: 4\r\n\r\nbody");
+///
+/// // A body in pieces goes behind a head that announces chunks.
+/// let mut streamed = Vec::new();
+/// headers.append("Transfer-Encoding", "chunked").unwrap();
+/// encode::head(&mut streamed, &http::Method::POST, "/a", None, &headers)?;
+/// for piece in ["one", "", "two"] {
+///     encode::chunk(&mut streamed, piece.as_bytes());
+/// }
+/// encode::last_chunk(&mut streamed);
+/// assert!(streamed.ends_with(b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"));
+/// # Ok::<(), encode::InvalidRequest>(())
+/// ```
+///
+/// # Errors
+///
+/// When the target holds anything but visible ASCII, or the fields frame the body already.
+pub fn request(
+    method: &http::Method,
+    path: &str,
+    query: Option<&str>,
+    headers: &Headers,
+    body: &[u8],
+) -> Result<Vec<u8>, InvalidRequest> {
+    if headers.contains("content-length") {
+        return Err(InvalidRequest::Repeated);
+    }
+    if headers.contains("transfer-encoding") {
+        return Err(InvalidRequest::TransferEncoding);
+    }
+    let mut out = Vec::with_capacity(body.len() + 256);
+    head(&mut out, method, path, query, headers)?;
+    if !body.is_empty() {
+        out.truncate(out.len() - 2);
+        let mut digits = itoa::Buffer::new();
+        field(
+            &mut out,
+            "Content-Length",
+            digits.format(body.len()).as_bytes(),
+        );
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(body);
+    }
+    Ok(out)
 }
 
 #[cfg(test)]
