@@ -28,6 +28,8 @@ use bifrons::Twin;
 use crate::error::Error;
 use crate::hooks::After;
 
+pub use crate::one_shot::blocking::{delete, get, head, options, patch, post, put, request};
+
 bifrons::blocking_type! {
     /// Blocking form of [`crate::Session`].
     #[derive(Clone, Debug)]
@@ -36,6 +38,15 @@ bifrons::blocking_type! {
     /// Blocking form of [`crate::SessionBuilder`].
     #[derive(Debug)]
     pub struct SessionBuilder wraps crate::SessionBuilder;
+
+    /// Blocking form of [`crate::Reqivo`].
+    #[derive(Clone, Debug)]
+    pub struct Reqivo wraps crate::Reqivo;
+
+    /// Blocking form of [`crate::ReqivoBuilder`].
+    #[derive(Debug)]
+    #[must_use = "a builder does nothing until `build`"]
+    pub struct ReqivoBuilder wraps crate::ReqivoBuilder;
 
     /// Blocking form of [`crate::Connection`].
     #[derive(Debug)]
@@ -102,6 +113,28 @@ impl Session {
         hook: impl Fn(Response) -> Result<Response, Error> + Send + Sync + 'static,
     ) {
         self.as_async().add_after(After::Blocking(Arc::new(hook)));
+    }
+}
+
+impl Reqivo {
+    /// Adds a function that gets each final response, may read its body, and returns the one that the caller gets; see
+    /// [`SessionBuilder::post_response_hook`].
+    ///
+    /// Blocking form of [`crate::Reqivo::on_response()`].
+    #[must_use]
+    pub fn on_response(
+        self,
+        hook: impl Fn(Response) -> Result<Response, Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.session().add_post_response_hook(hook);
+        self
+    }
+}
+
+impl From<Session> for Reqivo {
+    fn from(session: Session) -> Self {
+        let (session, bridge) = session.into_held().into_parts();
+        Self::from_parts(session.into(), bridge)
     }
 }
 

@@ -68,6 +68,7 @@ mod cookie_store;
 mod cookies;
 mod error;
 pub mod events;
+mod facade;
 mod headers;
 mod history;
 mod hooks;
@@ -79,6 +80,7 @@ pub mod mock;
 #[cfg(feature = "multipart")]
 pub mod multipart;
 mod net;
+mod one_shot;
 mod outgoing;
 mod pool;
 pub mod proto;
@@ -112,10 +114,12 @@ pub use cookie_store::CookieStore;
 #[cfg(feature = "cookies")]
 pub use cookies::{Cookie, CookieFile, CookieJar, PublicSuffixes, SameSite};
 pub use error::{Error, ErrorKind, Phase, RedirectProblem, TimeLimit, TlsProblem};
+pub use facade::{Reqivo, ReqivoBuilder};
 pub use headers::Headers;
 pub use history::Hop;
 pub use hooks::RequestHead;
 pub use http::{Method, StatusCode, Version};
+pub use one_shot::{delete, get, head, options, patch, post, put, request};
 pub use pool::{PoolConfig, PoolStats};
 pub use proto::{Limits, Tolerance};
 pub use proxy::{NoProxy, Proxy};

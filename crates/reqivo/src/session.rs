@@ -1,6 +1,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
 use tokio::time::Instant;
@@ -80,6 +81,16 @@ impl Session {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Creates a session with the default settings that keeps no connection for a second request.
+    #[must_use]
+    pub fn one_shot() -> Self {
+        SessionBuilder {
+            pool: PoolConfig::default().idle_time(Duration::ZERO),
+            ..SessionBuilder::default()
+        }
+        .assemble()
     }
 
     /// Starts building a session.
@@ -405,6 +416,14 @@ impl SessionBuilder {
     /// Sends a header field with every request that does not set one of this name itself.
     pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.change(|this| this.headers.insert(name, value))
+    }
+
+    /// Sends these header fields with every request that does not set them itself.
+    pub fn headers(self, headers: &Headers) -> Self {
+        self.change(|this| {
+            this.headers.overlay(headers);
+            Ok(())
+        })
     }
 
     /// Sends a header field that holds a secret with every request: `Debug` does not show it, and a

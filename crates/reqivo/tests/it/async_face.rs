@@ -65,7 +65,7 @@ macro_rules! scenarios {
     };
 }
 
-use reqivo::{Connection, ConnectionPool, Response, Session};
+use reqivo::{self as face, Connection, ConnectionPool, Response, Session};
 use tokio::io::AsyncReadExt as ReadBody;
 
 #[path = "conformance/mod.rs"]

@@ -64,7 +64,7 @@ macro_rules! scenarios {
 
 use std::io::Read as ReadBody;
 
-use reqivo::blocking::{Connection, ConnectionPool, Response, Session};
+use reqivo::blocking::{self as face, Connection, ConnectionPool, Response, Session};
 use testkit::{Reply, Server};
 
 #[path = "conformance/mod.rs"]

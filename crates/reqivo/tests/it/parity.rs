@@ -9,6 +9,8 @@ fn check() -> bifrons::parity::Check {
         .manifest(blocking::Session::__DUAL)
         .manifest(blocking::SessionBuilder::__DUAL)
         .manifest(blocking::RequestBuilder::__DUAL)
+        .manifest(blocking::Reqivo::__DUAL)
+        .manifest(blocking::ReqivoBuilder::__DUAL)
         .manifest(blocking::Connection::__DUAL)
         .manifest(blocking::ConnectionPool::__DUAL)
         .by_hand("HopRequest::read_body", MIDDLEWARE)

@@ -6,6 +6,7 @@ mod anywhere;
 mod s02_bodies;
 mod s02_expect;
 mod s02_forms;
+mod s02_one_shot;
 mod s02_requests;
 mod s03_responses;
 mod s04_interim;
