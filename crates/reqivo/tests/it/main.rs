@@ -16,3 +16,4 @@ mod multipart;
 mod parity;
 mod pooling;
 mod same_results;
+mod secrets;
