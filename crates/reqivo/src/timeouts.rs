@@ -75,7 +75,7 @@ impl Timeouts {
         self
     }
 
-    /// Limits name lookup, TCP and TLS together.
+    /// Limits name lookup, TCP, the way through a proxy and TLS together.
     #[must_use]
     pub fn connect(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.connect = limit.into();

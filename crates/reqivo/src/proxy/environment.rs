@@ -22,7 +22,7 @@ impl Environment {
     /// The proxies it names, the first that meets a request is the one to use.
     pub(super) fn rules(&self, with_loopback: bool) -> Vec<Rule> {
         match self {
-            Self::Process => rules(&|name| std::env::var(name).ok(), with_loopback),
+            Self::Process => rules(&of_process, with_loopback),
             Self::Given(variables) => {
                 let lookup = |name: &str| {
                     let found = variables.iter().rev().find(|(given, _)| given == name);
@@ -33,6 +33,11 @@ impl Environment {
             Self::Ignored => Vec::new(),
         }
     }
+}
+
+/// A variable of the process. One that is no text counts too: what it names is then no proxy.
+pub(super) fn of_process(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 fn rules(lookup: Lookup<'_>, with_loopback: bool) -> Vec<Rule> {

@@ -67,7 +67,7 @@ impl NoProxy {
     /// Sessions do this by themselves for the proxies of the environment; it is of use for proxies that are set by code.
     #[must_use]
     pub fn from_env() -> Self {
-        super::environment::no_proxy(&|name| std::env::var(name).ok())
+        super::environment::no_proxy(&super::environment::of_process)
     }
 
     /// Returns whether the host of a URL is among them.

@@ -150,7 +150,7 @@ impl Response {
         &self.0.history
     }
 
-    /// Returns the address of the server; a Unix-domain socket has none.
+    /// Returns the address of the peer, which may be a proxy; a Unix-domain socket has none.
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.0.remote
