@@ -89,7 +89,8 @@ impl Timeouts {
         self
     }
 
-    /// Limits each wait until more of the request can be sent.
+    /// Limits each wait until the connection takes more of the request. What a streamed body itself waits for is
+    /// bounded by the total limit only.
     #[must_use]
     pub fn write(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.write = limit.into();

@@ -244,7 +244,15 @@ impl Body {
     pub fn length(&self) -> Option<u64> {
         match &self.0 {
             Repr::Streamed(streamed) if streamed.declared.is_some() => streamed.declared,
-            _ => self.bytes().map(|bytes| bytes.len() as u64),
+            Repr::Streamed(streamed) => match &*streamed.origin {
+                Origin::Bytes(bytes) => Some(bytes.len() as u64),
+                Origin::Chain(bodies, _) => bodies
+                    .iter()
+                    .try_fold(0_u64, |sum, body| sum.checked_add(body.length()?)),
+                _ => None,
+            },
+            Repr::Bytes(bytes) => Some(bytes.len() as u64),
+            Repr::Invalid(_) => None,
         }
     }
 

@@ -23,7 +23,7 @@ impl Call<'_> {
             (None, None) => connector.proxy(&parts.url, parts.proxies.as_ref())?,
         };
         let outgoing = self.outgoing(parts, proxy.as_ref());
-        let (mut upload, mut checked) = prepare(outgoing, parts).await?;
+        let (mut upload, mut checked) = prepare(outgoing, parts, &self.clock).await?;
         let now = match self.history.is_empty() {
             true => self.clock.started,
             false => Instant::now(),
@@ -110,7 +110,7 @@ impl Call<'_> {
                     may_repeat = false;
                     self.clock.progress();
                     lease.close_failed();
-                    (upload, checked) = prepare(outgoing, parts)
+                    (upload, checked) = prepare(outgoing, parts, &self.clock)
                         .await
                         .map_err(|error| error.with_sent(sent))?;
                 }

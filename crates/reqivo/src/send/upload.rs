@@ -1,4 +1,5 @@
-use crate::error::Error;
+use crate::error::{Error, Phase, TimeLimit};
+use crate::net::clock::{self, Clock};
 use crate::net::exchange::Exchange;
 use crate::net::upload::Upload;
 use crate::outgoing::{Checked, Framing, Outgoing};
@@ -9,11 +10,12 @@ use crate::request_body::{Body, Opened};
 pub(super) async fn prepare(
     outgoing: Outgoing<'_>,
     parts: &Parts,
+    clock: &Clock,
 ) -> Result<(Option<Box<Upload>>, Checked), Error> {
     let body = parts.body.as_ref();
     let mut upload = match body {
         // Boxed: it would make every request's future larger.
-        Some(body) if body.whole().is_none() => Some(Box::pin(open(outgoing, body)).await?),
+        Some(body) if body.whole().is_none() => Some(Box::pin(open(outgoing, body, clock)).await?),
         _ => None,
     };
     let checked = outgoing.check(framing(upload.as_deref(), body))?;
@@ -27,8 +29,10 @@ pub(super) async fn prepare(
     Ok((upload, checked))
 }
 
-async fn open(outgoing: Outgoing<'_>, body: &Body) -> Result<Box<Upload>, Error> {
-    let mut opened = body.open().await?;
+async fn open(outgoing: Outgoing<'_>, body: &Body, clock: &Clock) -> Result<Box<Upload>, Error> {
+    // A file may take its time, and a named pipe waits for its other end.
+    let total = clock.phase(TimeLimit::Total);
+    let mut opened = clock::until(total, Phase::Build, body.open()).await??;
     if opened.length.is_none()
         && opened.trailers.is_empty()
         && let Some(length) = outgoing.given_length()

@@ -176,6 +176,38 @@ scenarios! {
         assert_eq!(server.connections().opened, 0);
     }
 
+    /// D4, T2: what is waited for while a body is opened counts too.
+    #[cfg(unix)]
+    fn d4_the_total_limit_covers_a_file_that_does_not_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let limits = Timeouts::none().total(Duration::from_millis(50));
+        let request = Session::new().put("http://127.0.0.1:1/").timeout(limits).body(Body::file(&path));
+        let error = wait!(request.send()).unwrap_err();
+        assert_eq!((error.time_limit(), error.phase()), (Some(TimeLimit::Total), Phase::Build), "{error}");
+        assert!(!error.may_have_been_processed());
+        // Ends the read that was left behind.
+        drop(std::fs::OpenOptions::new().write(true).open(&path).unwrap());
+    }
+
+    /// D4: several bodies as one.
+    fn d4_bodies_can_be_chained() {
+        let server = Server::start(|_| Reply::ok("x"));
+        let session = Session::new();
+        let known = Body::chain([Body::from("one "), Body::iter(["t", "wo"]).with_length(3)]);
+        assert_eq!((known.length(), known.is_replayable()), (Some(7), false));
+        let unknown = Body::chain([Body::from("one "), Body::replayable(|| Body::from("two"))]);
+        assert_eq!((unknown.length(), unknown.is_replayable()), (None, true));
+        for body in [known, unknown, Body::chain([Body::chain([]), Body::from("one two"), Body::empty()])] {
+            wait!(session.put(server.url("/")).body(body).send()).unwrap();
+            let seen = server.requests().pop().unwrap();
+            assert_eq!((seen.text().as_str(), seen.header("content-length")), ("one two", Some("7")));
+        }
+        let invalid = Body::chain([Body::from("x").with_trailer("Host", || "x")]);
+        assert!(wait!(session.put(server.url("/")).body(invalid).send()).unwrap_err().is_builder());
+    }
+
     /// D4, A3: a source that blocks blocks neither the exchange nor the executor.
     fn d4_pieces_go_out_while_the_reader_blocks_for_more() {
         let (said, heard) = mpsc::channel::<()>();
