@@ -35,6 +35,8 @@
 //! * **Truncation is an error**, for every framing and for compressed bodies.
 //! * **Content codings** gzip, deflate, br and zstd, in any combination, decoded in bounded steps with caps on what they may
 //!   inflate to ([`content`]). Bodies are read whole, in pieces, by lines, as a reader, or [saved](Response::save) in a file.
+//! * **TLS** ([`TlsConfig`]) with roots, client certificates, pins and revocation lists of one's own; [`TlsProblem`] tells failures apart.
+//! * **Connecting** ([`ConnectConfig`], [`Resolve`]): resolvers of one's own, addresses in turns (RFC 8305), Unix-domain sockets.
 //! * **Proxies** ([`Proxy`]): HTTP, HTTPS and SOCKS, by scheme, host or callback, and those of the environment.
 //! * **Redirects** by [`RedirectPolicy`], which drops secrets when the origin changes.
 //! * **Cookies** by RFC 6265bis, with public suffixes, limits and files ([`CookieJar`]); credentials of a session that stay with their

@@ -22,7 +22,7 @@ use crate::middleware::{Link, Middleware};
 use crate::net::connect::Connector;
 use crate::net::dial::ConnectConfig;
 use crate::net::resolve::Resolve;
-use crate::net::route::new_settings_id;
+use crate::net::route::{host_as_in_urls, new_settings_id};
 use crate::outgoing::Written;
 use crate::pool::{Pool, PoolConfig, PoolStats};
 use crate::proto::{Limits, Tolerance};
@@ -699,7 +699,7 @@ impl SessionBuilder {
     /// Connects to these addresses and ports for a host instead of looking it up; port 0 stands for that of the URL.
     pub fn resolve_to(self, host: &str, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.change(|this| {
-            let (host, addresses) = (host.to_ascii_lowercase(), addresses.into_iter().collect());
+            let (host, addresses) = (host_as_in_urls(host), addresses.into_iter().collect());
             this.connector.settings.network = new_settings_id();
             this.connector.names.fixed.insert(host, addresses);
             Ok(())

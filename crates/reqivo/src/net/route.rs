@@ -89,6 +89,16 @@ impl<'a> Route<'a> {
     }
 }
 
+/// The form of a host that URLs have: lower case, Punycode, addresses without brackets.
+pub(crate) fn host_as_in_urls(host: &str) -> String {
+    match Host::parse(host) {
+        Ok(Host::Domain(name)) => name,
+        Ok(Host::Ipv4(address)) => address.to_string(),
+        Ok(Host::Ipv6(address)) => address.to_string(),
+        Err(_) => host.to_ascii_lowercase(),
+    }
+}
+
 /// A number for settings that differ from the default ones, which have 0.
 pub(crate) fn new_settings_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -113,6 +123,19 @@ mod tests {
             let route = Route::new(&url, None, SettingsId::default()).unwrap();
             assert_eq!(Some(route.host()), url.host(), "{text}");
             assert_eq!(Some(route.port), url.port_or_known_default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_named_as_urls_name_them() {
+        for (given, named) in [
+            ("Example.ORG", "example.org"),
+            ("b\u{fc}cher.example", "xn--bcher-kva.example"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("[0:0::1]", "::1"),
+            ("::1", "::1"),
+        ] {
+            assert_eq!(host_as_in_urls(given), named);
         }
     }
 

@@ -15,7 +15,7 @@ use super::key_log::KeyLog;
 use super::pin::Pin;
 use super::verify::{Pins, Trust, Verifier};
 use crate::error::Error;
-use crate::net::route::new_settings_id;
+use crate::net::route::{host_as_in_urls, new_settings_id};
 
 /// How TLS is spoken: which servers are trusted, and what they are shown.
 ///
@@ -216,10 +216,11 @@ impl TlsConfig {
         self.changed()
     }
 
-    /// Like [`pin`](Self::pin), for one host; for that host the pins without a host do not count.
+    /// Like [`pin`](Self::pin), for one host; for that host the pins without a host do not count. Where
+    /// [`server_name`](Self::server_name) gives a host another name, that one is meant.
     #[must_use]
     pub fn pin_host(mut self, host: &str, pin: Pin) -> Self {
-        let host = host.to_ascii_lowercase();
+        let host = host_as_in_urls(host);
         self.pins.hosts.entry(host).or_default().push(pin);
         self.changed()
     }
@@ -258,7 +259,7 @@ impl TlsConfig {
     /// the `Host` field says, stay as they are.
     #[must_use]
     pub fn server_name(mut self, host: &str, name: &str) -> Self {
-        let (host, name) = (host.to_ascii_lowercase(), name.to_ascii_lowercase());
+        let (host, name) = (host_as_in_urls(host), host_as_in_urls(name));
         self.names.insert(host, name);
         self.id = new_settings_id();
         self
