@@ -158,6 +158,8 @@ impl Server {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // It outlives the test by the moment it takes to clean up.
+            .stderr(Stdio::null())
             .spawn()
             .expect("a shell can be started");
         let orders = child.stdin.take();

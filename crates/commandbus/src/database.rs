@@ -1,5 +1,6 @@
 //! A database, and what can be done with it as a whole.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub struct Database {
 }
 
 /// Settings of a [`Database`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "the settings do nothing until the database is connected"]
 pub struct DatabaseBuilder {
     url: String,
@@ -34,6 +35,8 @@ pub struct DatabaseBuilder {
     max: Option<usize>,
     timeout: Duration,
     idle: Duration,
+    statement_timeout: Option<Duration>,
+    listen_url: Option<String>,
 }
 
 #[bifrons::dual(blocking = crate::blocking::DatabaseBuilder)]
@@ -58,6 +61,25 @@ impl DatabaseBuilder {
         self
     }
 
+    /// Limits how long the database works on one statement of the bus, and in a
+    /// [`Transaction`] on each of its statements; no limit by default.
+    ///
+    /// It is set for the transaction and never for the connection, so nothing of it stays behind.
+    /// SQLite ignores it.
+    pub fn statement_timeout(mut self, limit: Duration) -> Self {
+        self.statement_timeout = Some(limit);
+        self
+    }
+
+    /// Sets another address for subscriptions; that of the database by default.
+    ///
+    /// A pooler in transaction mode carries everything but subscriptions: this is the address of the
+    /// database behind it. SQLite ignores it.
+    pub fn listen_url(mut self, url: impl Into<String>) -> Self {
+        self.listen_url = Some(url.into());
+        self
+    }
+
     /// Connects.
     ///
     /// # Errors
@@ -77,6 +99,15 @@ impl DatabaseBuilder {
         }
         if self.timeout.is_zero() {
             return Err(Error::invalid("pool_timeout", "must be more than zero"));
+        }
+        if self
+            .statement_timeout
+            .is_some_and(|limit| limit < Duration::from_millis(1))
+        {
+            return Err(Error::invalid(
+                "statement_timeout",
+                "must be at least a millisecond",
+            ));
         }
         let driver: Arc<dyn Driver> = if self.url.starts_with("sqlite:") {
             Self::sqlite()?
@@ -99,8 +130,9 @@ impl DatabaseBuilder {
             max,
             timeout: self.timeout,
             idle: self.idle,
+            statement_timeout: self.statement_timeout,
         };
-        let driver = Postgres::new(&self.url, limits)?;
+        let driver = Postgres::new(&self.url, self.listen_url.as_deref(), limits)?;
         driver.check().await?;
         Ok(Arc::new(driver))
     }
@@ -142,6 +174,8 @@ impl Database {
             max: None,
             timeout: Duration::from_secs(30),
             idle: Duration::from_secs(300),
+            statement_timeout: None,
+            listen_url: None,
         }
     }
 
@@ -232,6 +266,18 @@ impl Database {
     #[blocking(wrap = crate::blocking::TroubleshootingQueue)]
     pub fn troubleshooting(&self) -> crate::TroubleshootingQueue {
         crate::TroubleshootingQueue::new(self)
+    }
+}
+
+impl fmt::Debug for DatabaseBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The addresses may hold passwords.
+        f.debug_struct("DatabaseBuilder")
+            .field("min", &self.min)
+            .field("max", &self.max)
+            .field("timeout", &self.timeout)
+            .field("statement_timeout", &self.statement_timeout)
+            .finish_non_exhaustive()
     }
 }
 

@@ -45,7 +45,7 @@ impl Callback {
             match catch_unwind(AssertUnwindSafe(|| function(batch))) {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::error!(domain, %batch_id, error = %error, "the callback of a batch failed")
+                    tracing::error!(domain, %batch_id, error = %error, "the callback of a batch failed");
                 }
                 Err(_) => tracing::error!(domain, %batch_id, "the callback of a batch panicked"),
             }

@@ -169,6 +169,24 @@ where
                 .take()
                 .map_or_else(|| Self::transient("", ""), Self::BusinessRule);
         }
+        if let Some(known) = any.downcast_mut::<Option<crate::Error>>()
+            && let Some(error) = known
+            && error.is_timeout()
+        {
+            let code = if error.is_pool_timeout() {
+                "POOL_TIMEOUT"
+            } else {
+                "STATEMENT_TIMEOUT"
+            };
+            return Self::transient(code, error.to_string());
+        }
+        #[cfg(feature = "postgres")]
+        if let Some(known) = any.downcast_mut::<Option<tokio_postgres::Error>>()
+            && let Some(error) = known
+            && error.code() == Some(&tokio_postgres::error::SqlState::QUERY_CANCELED)
+        {
+            return Self::transient("STATEMENT_TIMEOUT", error.to_string());
+        }
         let message = slot.as_ref().map(ToString::to_string).unwrap_or_default();
         Self::transient(type_name::<E>(), message)
     }

@@ -63,10 +63,7 @@ pub(crate) fn run(scenario: impl Future<Output = ()>) {
 /// A database that is set up, with the domains `orders` and `billing`.
 pub(crate) async fn open(place: &Place) -> Database {
     let database = Database::connect(place.url()).await.unwrap();
-    database
-        .setup(commandbus::SetupMode::Embedded)
-        .await
-        .unwrap();
+    database.setup(commandbus::SetupMode::Auto).await.unwrap();
     database.ensure_domain("orders").await.unwrap();
     database.ensure_domain("billing").await.unwrap();
     database

@@ -50,7 +50,7 @@ macro_rules! scenario {
 /// A database that is set up, with the domains `orders` and `billing`.
 pub(crate) fn open(place: &Place) -> Database {
     let database = Database::connect(place.url()).unwrap();
-    database.setup(commandbus::SetupMode::Embedded).unwrap();
+    database.setup(commandbus::SetupMode::Auto).unwrap();
     database.ensure_domain("orders").unwrap();
     database.ensure_domain("billing").unwrap();
     database

@@ -14,9 +14,14 @@ enum Kind {
 
 #[allow(dead_code, reason = "more scenarios are to come")]
 impl Place {
+    /// An empty database; with a real PGMQ in it if `COMMANDBUS_PGMQ_SQL` names a file of its SQL.
     pub(crate) fn postgres() -> Self {
+        let database = postgres::shared().database();
+        if let Some(file) = std::env::var_os("COMMANDBUS_PGMQ_SQL") {
+            database.psql(&std::fs::read_to_string(file).unwrap());
+        }
         Self {
-            kind: Kind::Postgres(postgres::shared().database()),
+            kind: Kind::Postgres(database),
         }
     }
 

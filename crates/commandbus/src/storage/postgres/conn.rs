@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use postgres_types::{ToSql, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,6 +32,8 @@ struct State {
     open: bool,
     /// A statement failed in the open transaction, which can only be rolled back.
     failed: bool,
+    /// The connection is gone.
+    broken: bool,
 }
 
 /// The half of a connection that reads and writes.
@@ -74,6 +77,36 @@ impl Conn {
             .await
     }
 
+    /// Runs one statement under a limit of time, still in one round trip: what sets the limit, the
+    /// statement and the commit are sent together.
+    pub(super) async fn query_within(
+        &mut self,
+        limit: Duration,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>> {
+        let Self {
+            client,
+            wire,
+            state,
+        } = self;
+        let begin = format!("begin isolation level read committed; {}", set_limit(limit));
+        let together = async {
+            // Polled in this order, so they stand in this order on the wire. After a failure the
+            // commit is answered with a rollback.
+            let (begun, rows, committed) = futures_util::join!(
+                client.batch_execute(&begin),
+                client.query_typed(sql, params),
+                client.batch_execute("commit")
+            );
+            begun?;
+            let rows = rows?;
+            committed?;
+            Ok(rows)
+        };
+        state.watch(drive(&mut **wire, together)).await
+    }
+
     /// Runs one statement in one round trip, for the number of rows it touched.
     pub(super) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64> {
         let Self {
@@ -98,8 +131,10 @@ impl Conn {
             .await
     }
 
-    pub(super) async fn begin(&mut self) -> Result<()> {
-        self.batch("begin isolation level read committed").await?;
+    pub(super) async fn begin(&mut self, limit: Option<Duration>) -> Result<()> {
+        let limit = limit.map(set_limit).unwrap_or_default();
+        self.batch(&format!("begin isolation level read committed; {limit}"))
+            .await?;
         self.state.open = true;
         Ok(())
     }
@@ -160,6 +195,11 @@ impl Conn {
         !self.state.busy && !self.state.open
     }
 
+    /// True if the connection was seen to be gone.
+    pub(super) fn is_broken(&self) -> bool {
+        self.state.broken
+    }
+
     /// True if the connection is still open, as far as can be told without asking the database.
     pub(super) fn is_open(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
@@ -193,10 +233,18 @@ impl State {
                 self.busy = false;
                 self.failed = self.open;
             }
-            Err(_) => {}
+            Err(_) => self.broken = true,
         }
         done.map_err(failure::statement)
     }
+}
+
+/// The statement that limits the statements of a transaction.
+fn set_limit(limit: Duration) -> String {
+    format!(
+        "set local statement_timeout = {}",
+        limit.as_millis().clamp(1, 2_147_483_647)
+    )
 }
 
 /// Polls a request together with the connection that carries it.
@@ -230,7 +278,7 @@ async fn drive<T>(
 }
 
 /// The error when the pool gives up waiting.
-pub(super) fn pool_exhausted(limit: std::time::Duration) -> Error {
+pub(super) fn pool_exhausted(limit: Duration) -> Error {
     Error::database(format!(
         "no connection of the pool became free in {} ms",
         limit.as_millis()

@@ -7,10 +7,12 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::{Config, Row};
 
+mod coalesce;
 mod conn;
 mod failure;
 mod finish;
@@ -28,7 +30,7 @@ mod transaction;
 mod values;
 
 pub(crate) use self::pool::PoolConfig;
-pub use self::setup::schema_sql;
+pub use self::setup::{replace_embedded_sql, schema_sql};
 
 use self::conn::Param;
 use self::pool::Pool;
@@ -55,25 +57,25 @@ const CONFLICT_RETRIES: u32 = 5;
 const CONFLICT_PAUSE: Duration = Duration::from_millis(5);
 
 /// The driver.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Postgres {
-    pool: Pool,
+    pool: Arc<Pool>,
+    listen: Arc<Config>,
+    sends: Arc<coalesce::Sends>,
 }
 
 impl Postgres {
     /// Takes a URL or a list of `key=value`; no connection is made yet.
-    pub(crate) fn new(url: &str, limits: PoolConfig) -> Result<Self> {
-        let mut config = Config::from_str(url)
-            // The text of the cause may show parts of the URL, which may hold a password.
-            .map_err(|_| Error::invalid("database_url", "is no valid PostgreSQL address"))?;
-        if config.get_application_name().is_none() {
-            config.application_name("commandbus");
-        }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(limits.timeout);
-        }
+    pub(crate) fn new(url: &str, listen_url: Option<&str>, limits: PoolConfig) -> Result<Self> {
+        let config = parse("database_url", url, &limits)?;
+        let listen = match listen_url {
+            Some(url) => parse("listen_url", url, &limits)?,
+            None => config.clone(),
+        };
         Ok(Self {
-            pool: Pool::new(config, limits),
+            pool: Arc::new(Pool::new(config, limits)),
+            listen: Arc::new(listen),
+            sends: Arc::default(),
         })
     }
 
@@ -90,10 +92,7 @@ impl Postgres {
         }
         let mut pause = CONFLICT_PAUSE;
         for _ in 0..CONFLICT_RETRIES {
-            let mut conn = self.pool.get().await?;
-            let done = conn.query(sql, params).await;
-            drop(conn);
-            match done {
+            match self.query_once(sql, params).await {
                 Err(error) if failure::is_conflict(&error) => {
                     tracing::debug!(%error, "a transaction met a conflict and is run again");
                     tokio::time::sleep(pause).await;
@@ -102,7 +101,20 @@ impl Postgres {
                 done => return done,
             }
         }
-        self.pool.get().await?.query(sql, params).await
+        self.query_once(sql, params).await
+    }
+
+    async fn query_once(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
+        let mut conn = self.pool.get().await?;
+        match self.pool.limits().statement_timeout {
+            Some(limit) => conn.query_within(limit, sql, params).await,
+            None => conn.query(sql, params).await,
+        }
+    }
+
+    async fn begin_now(&self) -> Result<PgTransaction> {
+        let limit = self.pool.limits().statement_timeout;
+        PgTransaction::begin(self.pool.get().await?, limit).await
     }
 
     /// The same for a statement that gives one row.
@@ -110,6 +122,19 @@ impl Postgres {
         let rows = self.query(on, sql, params).await?;
         rows.into_iter().next().ok_or_else(|| answer("gave no row"))
     }
+}
+
+fn parse(argument: &'static str, url: &str, limits: &PoolConfig) -> Result<Config> {
+    // The text of the cause may show parts of the URL, which may hold a password.
+    let mut config = Config::from_str(url)
+        .map_err(|_| Error::invalid(argument, "is no valid PostgreSQL address"))?;
+    if config.get_application_name().is_none() {
+        config.application_name("commandbus");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(limits.timeout);
+    }
+    Ok(config)
 }
 
 fn answer(what: impl Display) -> Error {
@@ -130,8 +155,7 @@ impl Driver for Postgres {
 
     fn begin(&self) -> Fut<'_, Box<dyn OpenTransaction>> {
         Box::pin(async {
-            let conn = self.pool.get().await?;
-            let transaction: Box<dyn OpenTransaction> = Box::new(PgTransaction::begin(conn).await?);
+            let transaction: Box<dyn OpenTransaction> = Box::new(self.begin_now().await?);
             Ok(transaction)
         })
     }
@@ -320,7 +344,7 @@ impl Driver for Postgres {
 
     fn listen(&self, channels: Vec<String>) -> Fut<'_, Box<dyn Wakeups>> {
         Box::pin(async move {
-            let config = self.pool.config().clone();
+            let config = Config::clone(&self.listen);
             let subscription: Box<dyn Wakeups> =
                 Box::new(listen::Subscription::open(config, &channels).await);
             Ok(subscription)

@@ -20,6 +20,8 @@ pub(crate) struct PoolConfig {
     pub(crate) timeout: Duration,
     /// How long one beyond `min` stays idle.
     pub(crate) idle: Duration,
+    /// How long the database works on one statement.
+    pub(crate) statement_timeout: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -53,10 +55,6 @@ impl Pool {
             permits,
             idle: Arc::default(),
         }
-    }
-
-    pub(super) fn config(&self) -> &Config {
-        &self.config
     }
 
     pub(super) fn limits(&self) -> &PoolConfig {
@@ -143,9 +141,14 @@ impl std::ops::DerefMut for Pooled {
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        if let Some(conn) = self.conn.take()
-            && conn.is_clean()
-        {
+        let Some(conn) = self.conn.take() else {
+            return;
+        };
+        if conn.is_broken() {
+            // What broke this one, such as a restart of the server, broke those that are idle too, and
+            // the runtime may not have told yet.
+            drop(std::mem::take(&mut *lock(&self.idle)));
+        } else if conn.is_clean() {
             lock(&self.idle).push(Idle {
                 conn,
                 since: Instant::now(),

@@ -12,7 +12,7 @@ use crate::storage::On;
 use crate::storage::postgres::conn::Param;
 use crate::storage::postgres::transaction::Runner;
 use crate::storage::postgres::values::{JsonText, get, int};
-use crate::storage::postgres::{Postgres, answer};
+use crate::storage::postgres::{CONFLICT_PAUSE, CONFLICT_RETRIES, Postgres, answer, failure};
 use crate::storage::send::{CreateBatch, Outgoing, OutgoingCommand, SendOutcome};
 use tokio_postgres::Row;
 
@@ -25,37 +25,57 @@ impl Postgres {
         on: On<'_>,
         groups: Vec<Outgoing>,
     ) -> Result<SendOutcome> {
-        if let [group] = &groups[..] {
-            let rows = Columns::of(&group.domain, &group.commands);
-            let batch = group.batch.map(Uuid::from);
-            let delay = int(group.delay);
-            let params = rows.params();
-            let params = [&params[..], &[(&delay, Type::INT4), (&batch, Type::UUID)]].concat();
-            let row = self.query_one(on, SEND, &params).await?;
-            return outcome(&row, &group.domain);
-        }
-        match Runner::of(on)? {
-            Some(mut runner) => {
-                runner.batch("savepoint cb_send").await?;
-                let sent = send_each(&mut runner, &groups).await?;
-                let end = match sent {
-                    SendOutcome::Sent(_) => "release savepoint cb_send",
-                    _ => "rollback to savepoint cb_send; release savepoint cb_send",
-                };
-                runner.batch(end).await?;
-                Ok(sent)
+        match &groups[..] {
+            [group] if on.is_own() && group.commands.len() == 1 && group.batch.is_none() => {
+                return self.send_together(group.clone()).await;
             }
-            None => {
-                let mut conn = self.pool.get().await?;
-                conn.begin().await?;
-                let sent = send_each(&mut Runner::Conn(&mut conn), &groups).await?;
-                match sent {
-                    SendOutcome::Sent(_) => conn.commit().await?,
-                    _ => conn.rollback().await?,
+            [group] => return self.send_group(on, group).await,
+            _ => {}
+        }
+        if let Some(mut runner) = Runner::of(on)? {
+            runner.batch("savepoint cb_send").await?;
+            let sent = send_each(&mut runner, &groups).await?;
+            let end = match sent {
+                SendOutcome::Sent(_) => "release savepoint cb_send",
+                _ => "rollback to savepoint cb_send; release savepoint cb_send",
+            };
+            runner.batch(end).await?;
+            return Ok(sent);
+        }
+        let mut pause = CONFLICT_PAUSE;
+        for _ in 0..CONFLICT_RETRIES {
+            match self.send_at_once(&groups).await {
+                Err(error) if failure::is_conflict(&error) => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
                 }
-                Ok(sent)
+                done => return done,
             }
         }
+        self.send_at_once(&groups).await
+    }
+
+    /// Sends several groups in a transaction of its own.
+    async fn send_at_once(&self, groups: &[Outgoing]) -> Result<SendOutcome> {
+        let mut conn = self.pool.get().await?;
+        conn.begin(self.pool.limits().statement_timeout).await?;
+        let sent = send_each(&mut Runner::Conn(&mut conn), groups).await?;
+        match sent {
+            SendOutcome::Sent(_) => conn.commit().await?,
+            _ => conn.rollback().await?,
+        }
+        Ok(sent)
+    }
+
+    /// Sends one group with one statement.
+    pub(super) async fn send_group(&self, on: On<'_>, group: &Outgoing) -> Result<SendOutcome> {
+        let rows = Columns::of(&group.domain, &group.commands);
+        let batch = group.batch.map(Uuid::from);
+        let delay = int(group.delay);
+        let params = rows.params();
+        let params = [&params[..], &[(&delay, Type::INT4), (&batch, Type::UUID)]].concat();
+        let row = self.query_one(on, SEND, &params).await?;
+        outcome(&row, &group.domain)
     }
 
     pub(super) async fn create_batch_now(

@@ -31,6 +31,19 @@ const FUNCTIONS: [&str; 7] = [
 const INSTALLED: &str = "(select coalesce(md5(string_agg(p.oid::regprocedure::text || p.prosrc, ';' \
      order by p.oid::regprocedure::text)), '') from pg_proc p where p.pronamespace = to_regnamespace('commandbus'))";
 
+/// Returns two texts of SQL that replace the embedded queue by a real PGMQ, for PostgreSQL.
+///
+/// Stop all workers and senders. In one transaction run the first text, install PGMQ (`create
+/// extension pgmq`, or its plain SQL), and run the second text, which brings the queues with all
+/// their messages, archives and message ids over.
+#[must_use]
+pub fn replace_embedded_sql() -> (&'static str, &'static str) {
+    (
+        include_str!("schema/replace_before.sql"),
+        include_str!("schema/replace_after.sql"),
+    )
+}
+
 /// Returns the schema as text, for people who run their own migrations on PostgreSQL.
 ///
 /// It may be run on an empty database, on one of an older form, and on one of the Python library;
@@ -79,7 +92,7 @@ enum Pgmq {
 impl Postgres {
     pub(super) async fn run_setup(&self, mode: SetupMode) -> Result<bool> {
         let mut conn = self.pool.get().await?;
-        conn.begin().await?;
+        conn.begin(None).await?;
         match set_up(&mut conn, mode).await {
             Ok(changed) => {
                 conn.commit().await?;

@@ -1,5 +1,7 @@
 //! Where statements run: on a connection of the pool, in an open transaction, or in one of the caller.
 
+use std::time::Duration;
+
 use postgres_types::Type;
 use tokio_postgres::Row;
 
@@ -17,8 +19,8 @@ pub(super) struct PgTransaction {
 }
 
 impl PgTransaction {
-    pub(super) async fn begin(mut conn: Pooled) -> Result<Self> {
-        conn.begin().await?;
+    pub(super) async fn begin(mut conn: Pooled, limit: Option<Duration>) -> Result<Self> {
+        conn.begin(limit).await?;
         Ok(Self { conn })
     }
 }

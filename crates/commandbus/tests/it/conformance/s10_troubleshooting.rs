@@ -70,7 +70,7 @@ scenario! {
         assert_eq!(ids(&wait!(queue.list_troubleshooting("orders", typed.clone())).unwrap()), [sent[2]]);
         assert_eq!(wait!(queue.count_troubleshooting("orders", typed)).unwrap(), 1);
         let coded = filter().error_code("LATER");
-        assert_eq!(wait!(queue.count_troubleshooting("orders", coded.clone())).unwrap(), 2);
+        assert_eq!(wait!(queue.count_troubleshooting("orders", coded)).unwrap(), 2);
         assert_eq!(wait!(queue.count_troubleshooting("orders", filter())).unwrap(), 3);
         let old = filter().updated_before(all[1].updated_at);
         assert_eq!(ids(&wait!(queue.list_troubleshooting("orders", old)).unwrap()), [sent[1], sent[0]]);
@@ -136,7 +136,7 @@ scenario! {
         let before = wait!(bus.get_command("orders", id)).unwrap().unwrap();
         let error = wait!(queue.operator_cancel("orders", id, " ")).unwrap_err();
         assert_eq!(error.argument(), Some("reason"));
-        wait!(queue.clone().with_operator("bob").operator_cancel("orders", id, "gone")).unwrap();
+        wait!(queue.with_operator("bob").operator_cancel("orders", id, "gone")).unwrap();
         let after = wait!(bus.get_command("orders", id)).unwrap().unwrap();
         let mut expected = before.clone();
         expected.status = CommandStatus::Canceled;

@@ -117,13 +117,152 @@ async fn tables_wait_for_lock(tables: &testkit::postgres::Database<'_>) {
     }
 }
 
+/// Sends that come at the same moment share transactions, and each learns its own outcome.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sends_at_the_same_time_share_transactions_and_not_outcomes() {
+    let tables = tables();
+    let database = ready(tables.url()).await;
+    let taken = ship();
+    database.bus().send(taken.clone()).await.unwrap();
+    let sends: Vec<_> = (0..300)
+        .map(|n| {
+            let command = match n % 30 {
+                10 => taken.clone(),
+                20 => ship().reply_to("nowhere"),
+                25 => Command::new("nowhere", "x", CommandId::random()),
+                _ => ship().reply_to("orders__replies"),
+            };
+            let bus = database.bus();
+            tokio::spawn(async move { (n % 30, command.id(), bus.send(command).await) })
+        })
+        .collect();
+    for send in sends {
+        let (kind, id, outcome) = send.await.unwrap();
+        match kind {
+            10 => assert!(outcome.unwrap_err().is_duplicate_command()),
+            20 => assert_eq!(outcome.unwrap_err().queue(), Some("nowhere")),
+            25 => assert_eq!(outcome.unwrap_err().queue(), Some("nowhere__commands")),
+            _ => {
+                let sent = outcome.unwrap();
+                let record = database
+                    .bus()
+                    .get_command("orders", id)
+                    .await
+                    .unwrap()
+                    .unwrap();
+                assert_eq!((sent.command_id, Some(sent.msg_id)), (id, record.msg_id));
+            }
+        }
+    }
+    assert_eq!(
+        tables.psql("select count(*) from pgmq.q_orders__commands"),
+        "271"
+    );
+    let transactions: u32 = tables
+        .psql("select count(distinct created_at) from commandbus.command")
+        .parse()
+        .unwrap();
+    assert!(
+        transactions < 200,
+        "{transactions} transactions for 271 commands"
+    );
+}
+
+/// A send whose future is dropped takes nothing from those that wait behind it.
+#[tokio::test]
+async fn a_dropped_send_passes_its_turn_on() {
+    let tables = tables();
+    let database = ready(tables.url()).await;
+    for _ in 0..20 {
+        let bus = database.bus();
+        let first = tokio::spawn({
+            let bus = bus.clone();
+            async move { bus.send(ship()).await }
+        });
+        tokio::task::yield_now().await;
+        let others: Vec<_> = (0..3)
+            .map(|_| {
+                let bus = bus.clone();
+                tokio::spawn(async move { bus.send(ship()).await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        first.abort();
+        for other in others {
+            other.await.unwrap().unwrap();
+        }
+    }
+}
+
+/// The blocking face from many threads at once (Y8), with the sends of some sent by others.
+#[test]
+fn y8_many_threads_share_one_bus() {
+    let tables = tables();
+    let database = commandbus::blocking::Database::connect(tables.url()).unwrap();
+    database.setup(SetupMode::Embedded).unwrap();
+    database.ensure_domain("orders").unwrap();
+    let bus = database.bus();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let command = ship();
+                    bus.send(command.clone()).unwrap();
+                    assert!(bus.command_exists("orders", command.id()).unwrap());
+                }
+            });
+        }
+    });
+    assert_eq!(
+        tables.psql("select count(*) from pgmq.q_orders__commands"),
+        "200"
+    );
+}
+
+/// R7: a limit on statements ends them, is told, and stays with its transaction.
+#[tokio::test]
+async fn r7_a_statement_that_takes_too_long_is_ended() {
+    let tables = tables();
+    ready(tables.url()).await;
+    let database = Database::builder(tables.url())
+        .pool_min(1)
+        .pool_max(2)
+        .statement_timeout(Duration::from_millis(50))
+        .connect()
+        .await
+        .unwrap();
+    let command = ship();
+    let mut holder = database.begin().await.unwrap();
+    database
+        .bus()
+        .send_in(&mut holder, command.clone())
+        .await
+        .unwrap();
+    // Waits for the end of the other transaction, which may have sent the same command.
+    let error = database.bus().send(command.clone()).await.unwrap_err();
+    assert!(
+        error.is_timeout() && error.is_retryable() && !error.is_pool_timeout(),
+        "{error:?}"
+    );
+    let failure = commandbus::handler::HandlerError::from(error);
+    assert_eq!(failure.code(), "STATEMENT_TIMEOUT");
+    let error = holder
+        .execute("select pg_sleep(60)", &[])
+        .await
+        .unwrap_err();
+    assert!(error.is_timeout());
+    holder.rollback().await.unwrap();
+    database.bus().send(command).await.unwrap();
+    assert_eq!(tables.psql("select count(*) from commandbus.command"), "1");
+}
+
 #[tokio::test]
 async fn a_pool_without_a_free_connection_says_so_in_time() {
     let tables = tables();
     let database = Database::builder(tables.url())
         .pool_min(1)
         .pool_max(1)
-        .pool_timeout(Duration::from_millis(50))
+        .pool_timeout(Duration::from_secs(2))
         .connect()
         .await
         .unwrap();

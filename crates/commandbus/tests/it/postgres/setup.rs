@@ -1,6 +1,6 @@
 //! Setup: modes, repetition, upgrades.
 
-use commandbus::{Command, CommandId, ErrorKind, SetupMode, schema_sql};
+use commandbus::{Command, CommandId, ErrorKind, SetupMode, replace_embedded_sql, schema_sql};
 
 use super::{connect, tables};
 
@@ -261,4 +261,43 @@ async fn queues_are_created_once_and_named_safely() {
     let stats = database.queue_stats("orders").await.unwrap().unwrap();
     assert_eq!((stats.visible, stats.leased, stats.archived), (1, 1, 0));
     assert!(stats.oldest_age.is_some());
+}
+
+/// The embedded queue gives way to a real PGMQ, and what was in it is there.
+#[tokio::test]
+#[ignore = "needs COMMANDBUS_PGMQ_SQL, a file with the SQL of PGMQ"]
+async fn the_embedded_queue_is_replaced_by_a_real_one() {
+    let file = std::env::var_os("COMMANDBUS_PGMQ_SQL").expect("COMMANDBUS_PGMQ_SQL is set");
+    let pgmq = std::fs::read_to_string(file).unwrap();
+    let tables = tables();
+    let database = connect(&tables).await;
+    database.setup(SetupMode::Embedded).await.unwrap();
+    database.ensure_domain("orders").await.unwrap();
+    let bus = database.bus();
+    let mut sent = Vec::new();
+    for _ in 0..3 {
+        let command =
+            Command::new("orders", "Ship", CommandId::random()).reply_to("orders__replies");
+        sent.push(bus.send(command).await.unwrap());
+    }
+    bus.cancel_pending("orders", sent[2].command_id, "x")
+        .await
+        .unwrap();
+    let look = "select (select string_agg(msg_id || message::text || enqueued_at, ' ' order by msg_id) from pgmq.q_orders__commands)
+        || (select string_agg(msg_id || message::text || archived_at, ' ' order by msg_id) from pgmq.a_orders__commands)
+        || (select string_agg(msg_id || message::text, ' ' order by msg_id) from pgmq.q_orders__replies)";
+    let before = tables.psql(look);
+    let (first, second) = replace_embedded_sql();
+    tables.psql(&format!("begin; {first}; {pgmq}; {second}; commit"));
+    assert_eq!(tables.psql(look), before);
+    assert_eq!(
+        tables.psql("select to_regclass('pgmq.cb_embedded') is null"),
+        "t"
+    );
+    assert!(!database.setup(SetupMode::Installed).await.unwrap());
+    let next = bus
+        .send(Command::new("orders", "Ship", CommandId::random()))
+        .await
+        .unwrap();
+    assert_eq!(next.msg_id, sent[2].msg_id + 1, "an id never comes again");
 }
