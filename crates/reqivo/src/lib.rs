@@ -56,9 +56,14 @@
 //! | `urlencoded` | queries and forms from values that serde can write | yes |
 //! | `charset` | text in encodings other than UTF-8 and ISO-8859-1 | yes |
 //!
+//! # What it promises
+//!
+//! The [`rules`] that it keeps, each with an id by which its tests are found.
+//!
 //! # Not there yet
 //!
-//! HTTP/2, WebSocket.
+//! HTTP/2, WebSocket, server-sent events, and Digest credentials (an [`AuthScheme`] of one's own can answer challenges). Nor are there a cache (RFC 9111),
+//! HSTS, netrc, HTTP/3, or compression of request bodies.
 
 mod auth;
 mod changeable;
@@ -99,6 +104,10 @@ mod url_text;
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
+
+#[cfg(doc)]
+#[doc = include_str!("../docs/rules.md")]
+pub mod rules {}
 
 pub use net::dial::{ConnectConfig, KeepAlive};
 pub use net::resolve::{CachingResolver, Resolve, Resolving, SystemResolver};

@@ -15,5 +15,6 @@ mod memory;
 mod multipart;
 mod parity;
 mod pooling;
+mod rules;
 mod same_results;
 mod secrets;

@@ -51,7 +51,7 @@ fn replies() -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn every_reply_of_the_corpus_comes_to_the_same_on_both_faces() {
+fn a4_every_reply_of_the_corpus_comes_to_the_same_on_both_faces() {
     let _watchdog = Watchdog::start();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -128,6 +128,24 @@ scenarios! {
         assert_eq!(names, ["fits", "after", "raw"]);
     }
 
+    /// L10: at most 180 cookies of a domain, and 3000 in all.
+    fn l10_jars_are_bounded() {
+        let server = Server::start(|request: &Request| {
+            let fields = (0..100).map(|number| format!("{}{number}=1", &request.path()[1..]));
+            fields.fold(Reply::ok(""), |reply, field| reply.header("Set-Cookie", field))
+        });
+        let session = Session::new();
+        let jar = session.cookies().unwrap();
+        for (path, number) in [("/a", 100), ("/b", 180)] {
+            wait!(session.get(server.url(path)).send()).unwrap();
+            assert_eq!(jar.len(), number);
+        }
+        for number in 0..2900 {
+            jar.set(format!("http://host{number}.example/").as_str(), "a", "1").unwrap();
+        }
+        assert_eq!(jar.len(), 3000);
+    }
+
     /// C2: http to this machine counts as secure only by option.
     fn c2_loopback_is_trusted_by_option() {
         let server = Server::start(|_| Reply::ok("").header("Set-Cookie", "a=1; Secure"));
