@@ -27,6 +27,9 @@
 mod options;
 #[path = "fetch/report.rs"]
 mod report;
+#[cfg(test)]
+#[path = "fetch/tests.rs"]
+mod tests;
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;

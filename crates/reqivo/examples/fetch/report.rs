@@ -110,7 +110,7 @@ fn described(options: &Options, url: &str, answer: &Answer) -> io::Result<Value>
     }))
 }
 
-fn failed(url: &str, error: &Error) -> Value {
+pub(crate) fn failed(url: &str, error: &Error) -> Value {
     json!({
         "url": without_credentials(url),
         "status": null,
