@@ -31,6 +31,7 @@ mod report;
 #[path = "fetch/tests.rs"]
 mod tests;
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
@@ -39,7 +40,7 @@ use reqivo::multipart;
 use reqivo::{CookieFile, CookieJar, Error};
 
 use self::options::{Content, Options, Part, USAGE, plain};
-use self::report::{Answer, Body, print, tell};
+use self::report::{Answer, Body, print, say, tell};
 
 /// Makes a session; the faces differ only in its type.
 macro_rules! session {
@@ -166,8 +167,16 @@ fn cookies(options: &Options) -> anyhow::Result<(CookieJar, Option<CookieFile>)>
     Ok((jar, file))
 }
 
+fn arguments() -> anyhow::Result<Vec<String>> {
+    let texts = std::env::args_os().skip(1).map(OsString::into_string);
+    // Not what it holds: that may be a secret.
+    texts
+        .collect::<Result<_, _>>()
+        .map_err(|_| anyhow::Error::msg("an argument is no text in UTF-8"))
+}
+
 fn main() -> ExitCode {
-    if std::env::args()
+    if std::env::args_os()
         .skip(1)
         .any(|it| it == "--help" || it == "-h")
     {
@@ -176,11 +185,11 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
-    let parsed = options::parse(std::env::args().skip(1));
+    let parsed = arguments().and_then(options::parse);
     let (options, jar, file) = match parsed.and_then(|options| Ok((cookies(&options)?, options))) {
         Ok(((jar, file), options)) => (options, jar, file),
         Err(error) => {
-            eprintln!("fetch: {error:#}\n{USAGE}");
+            say(format_args!("fetch: {error:#}\n{USAGE}"));
             return ExitCode::from(2);
         }
     };
@@ -193,7 +202,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("fetch: {error:#}");
+            say(format_args!("fetch: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -1,5 +1,6 @@
 //! What is printed.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -38,7 +39,7 @@ pub(crate) fn print(
     let mut out = io::stdout().lock();
     match answer {
         Err(error) if options.include || options.prints_body() => {
-            eprintln!("fetch: {error}");
+            say(format_args!("fetch: {error}"));
             return Ok(false);
         }
         Ok(answer) if options.include || options.prints_body() => {
@@ -141,49 +142,66 @@ fn digest_of(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The URL as it was given, but never with credentials.
+/// The URL as it was given, but never with credentials, not even if it makes no sense.
 fn without_credentials(given: &str) -> String {
     match Url::parse(given) {
-        Ok(mut url) if !url.username().is_empty() || url.password().is_some() => {
+        Ok(mut url) if url.has_host() => {
+            if url.username().is_empty() && url.password().is_none() {
+                return given.to_owned();
+            }
             // Only URLs without a host refuse this.
             let _ = url.set_username("");
             let _ = url.set_password(None);
             url.into()
         }
-        _ => given.to_owned(),
+        _ => match given.rsplit_once('@') {
+            Some((before, rest)) => {
+                let scheme = before.split_inclusive("//").next().unwrap_or_default();
+                let scheme = Some(scheme).filter(|scheme| scheme.ends_with("//"));
+                [scheme.unwrap_or_default(), rest].concat()
+            }
+            None => given.to_owned(),
+        },
     }
+}
+
+/// Writes a line to standard error, which may be closed or full.
+pub(crate) fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Tells on standard error what happens.
 pub(crate) fn tell(event: &Event<'_>) {
     match &event.kind {
-        EventKind::Acquired { reused: true, .. } => eprintln!("* using a kept connection"),
+        EventKind::Acquired { reused: true, .. } => say(format_args!("* using a kept connection")),
         EventKind::Resolved {
             host, addresses, ..
-        } => eprintln!("* {host} is at {addresses:?}"),
+        } => say(format_args!("* {host} is at {addresses:?}")),
         EventKind::Connected { remote, took, .. } => match remote {
-            Some(remote) => eprintln!("* connected to {remote} in {took:?}"),
-            None => eprintln!("* connected in {took:?}"),
+            Some(remote) => say(format_args!("* connected to {remote} in {took:?}")),
+            None => say(format_args!("* connected in {took:?}")),
         },
-        EventKind::Tunnelled { took, .. } => eprintln!("* the proxy opened the way in {took:?}"),
-        EventKind::Secured { took, .. } => eprintln!("* tls is up in {took:?}"),
+        EventKind::Tunnelled { took, .. } => {
+            say(format_args!("* the proxy opened the way in {took:?}"))
+        }
+        EventKind::Secured { took, .. } => say(format_args!("* tls is up in {took:?}")),
         EventKind::Sent { headers, .. } => {
-            eprintln!("> {} {}", event.method, event.url);
+            say(format_args!("> {} {}", event.method, event.url));
             headers
                 .iter()
-                .for_each(|(name, value)| eprintln!("> {name}: {value}"));
+                .for_each(|(name, value)| say(format_args!("> {name}: {value}")));
         }
         EventKind::Answered {
             status, headers, ..
         } => {
-            eprintln!("< {status}");
+            say(format_args!("< {status}"));
             headers
                 .iter()
-                .for_each(|(name, value)| eprintln!("< {name}: {value}"));
+                .for_each(|(name, value)| say(format_args!("< {name}: {value}")));
         }
-        EventKind::Redirected { to, .. } => eprintln!("* on to {to}"),
-        EventKind::Repeated { error, .. } => eprintln!("* once more: {error}"),
-        EventKind::Failed { error, .. } => eprintln!("* failed: {error}"),
+        EventKind::Redirected { to, .. } => say(format_args!("* on to {to}")),
+        EventKind::Repeated { error, .. } => say(format_args!("* once more: {error}")),
+        EventKind::Failed { error, .. } => say(format_args!("* failed: {error}")),
         _ => {}
     }
 }

@@ -450,6 +450,13 @@ pub(crate) fn without_secrets(url: &Url) -> Url {
         let _ = url.set_username("");
         let _ = url.set_password(None);
     }
+    // Without its scheme, `user:password@host` reads as one of the scheme `user`.
+    if !url.has_host()
+        && let Some((_, rest)) = url.path().rsplit_once('@')
+    {
+        let rest = rest.to_owned();
+        url.set_path(&rest);
+    }
     url.set_fragment(None);
     url
 }

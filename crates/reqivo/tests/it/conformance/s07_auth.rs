@@ -69,6 +69,18 @@ scenarios! {
         }
     }
 
+    /// N7: a URL whose scheme was forgotten reads as one with the user name as its scheme.
+    fn n7_credentials_of_a_url_without_its_scheme_are_not_shown() {
+        for url in ["user:s3cret@127.0.0.1/", "user:s3cret@127.0.0.1:80/a@b", "user:s3cret@", "user:/s3cret@host/", "user://name:s3cret@host/"] {
+            let request = Session::new().get(url);
+            let shown = format!("{request:?}");
+            let error = wait!(request.send()).unwrap_err();
+            assert!(error.is_builder(), "{error}");
+            let shown = format!("{shown} {error} {error:?} {:?}", error.url());
+            assert!(!shown.contains("s3cret"), "{shown}");
+        }
+    }
+
     /// N7: a user name and password in a URL.
     fn n7_credentials_of_a_url_become_basic_and_are_not_seen() {
         let server = Server::start(|request: &Request| match request.path() {
