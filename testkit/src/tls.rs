@@ -222,6 +222,20 @@ impl Identity {
         Self::new(&certificate, &key)
     }
 
+    /// Makes a certificate such as [`self_signed`](Self::self_signed) that is also that of an authority, as
+    /// `openssl req -x509` makes it.
+    ///
+    /// # Panics
+    ///
+    /// When the key cannot be made.
+    pub fn self_signed_authority() -> Self {
+        let key = KeyPair::generate().expect("a key can be made");
+        let mut params = params("testkit self-signed", &["localhost", "127.0.0.1"]);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("it can be signed");
+        Self::new(&certificate, &key)
+    }
+
     fn new(certificate: &rcgen::Certificate, key: &KeyPair) -> Self {
         Self {
             chain: vec![certificate.der().clone()],

@@ -109,7 +109,8 @@ impl CookieFile {
         }
     }
 
-    /// Adds the cookies of the file to a jar, and returns how many were added.
+    /// Adds the cookies of the file to a jar, and returns how many were added. Those for a public suffix, and those
+    /// which are not what the prefix of their name promises, are passed over.
     ///
     /// # Errors
     ///

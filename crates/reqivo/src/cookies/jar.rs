@@ -187,7 +187,10 @@ impl CookieJar {
         let mut content = self.content();
         let mut added = 0;
         for cookie in cookies {
-            if !cookie.is_expired(seconds(now)) {
+            let public = !cookie.host_only && content.suffixes.contains(&cookie.domain);
+            let root = cookie.host_only && cookie.path() == "/";
+            let fits = keeps_promise(&cookie.name, &cookie.value, cookie.secure, root);
+            if fits && !public && !cookie.is_expired(seconds(now)) {
                 content.store.insert(cookie, seconds(now));
                 added += 1;
             }
@@ -274,7 +277,10 @@ impl Content {
         if cookie.secure && !secure {
             return Err(Rejected::NotSecure);
         }
-        check_prefix(cookie, host_only, path_given && path == "/")?;
+        let root = host_only && path_given && path == "/";
+        if !keeps_promise(cookie.name, cookie.value, cookie.secure, root) {
+            return Err(Rejected::Prefix);
+        }
         let seconds = seconds(now);
         let lasting = match (cookie.max_age, cookie.expires) {
             (Some(age), _) => Some(seconds.saturating_add(age)),
@@ -369,21 +375,18 @@ impl IntoIterator for &CookieJar {
     }
 }
 
-/// A name with a prefix promises attributes; a cookie without a name must not look as if it had one.
-fn check_prefix(cookie: &SetCookie<'_>, host_only: bool, root: bool) -> Result<(), Rejected> {
+/// Whether a cookie is what the prefix of its name promises; one without a name must not look as if it had a
+/// prefix. `root` says that it is for one host and all its paths.
+fn keeps_promise(name: &[u8], value: &[u8], secure: bool, root: bool) -> bool {
     let starts = |text: &[u8], prefix: &[u8]| {
         text.get(..prefix.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
-    let fits = match cookie.name.is_empty() {
-        true => !starts(cookie.value, SECURE_PREFIX) && !starts(cookie.value, HOST_PREFIX),
-        false if starts(cookie.name, SECURE_PREFIX) => cookie.secure,
-        false if starts(cookie.name, HOST_PREFIX) => cookie.secure && host_only && root,
+    match name.is_empty() {
+        true => !starts(value, SECURE_PREFIX) && !starts(value, HOST_PREFIX),
+        false if starts(name, SECURE_PREFIX) => secure,
+        false if starts(name, HOST_PREFIX) => secure && root,
         false => true,
-    };
-    match fits {
-        true => Ok(()),
-        false => Err(Rejected::Prefix),
     }
 }
 

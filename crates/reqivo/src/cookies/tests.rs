@@ -787,3 +787,28 @@ proptest! {
         prop_assert!(copy.len() <= it.jar.len() && it.jar.len() <= fields.len());
     }
 }
+
+#[test]
+fn c3_a_file_brings_no_cookie_that_no_server_could_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cookies.txt");
+    let lines = [
+        ".com\tTRUE\t/\tFALSE\t4000000000\tsuper\tx",
+        "example.com\tFALSE\t/\tFALSE\t4000000000\t__Host-open\tx",
+        "example.com\tFALSE\t/a\tTRUE\t4000000000\t__Host-below\tx",
+        "example.com\tFALSE\t/\tTRUE\t4000000000\t__Host-kept\tx",
+        ".example.com\tTRUE\t/\tFALSE\t4000000000\twide\tx",
+    ];
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let jar = CookieJar::new();
+    let count = crate::CookieFile::netscape(&path).load(&jar).unwrap();
+    let mut names: Vec<String> = jar
+        .iter()
+        .map(|cookie| cookie.name().into_owned())
+        .collect();
+    names.sort();
+    assert_eq!(
+        (count, names),
+        (2, vec!["__Host-kept".to_owned(), "wide".to_owned()])
+    );
+}

@@ -111,15 +111,13 @@ impl Digests {
 
 fn parse(text: &str) -> Result<[u8; 32], Error> {
     let text = text.trim();
-    let digits = text.strip_prefix("sha256/").unwrap_or(text);
-    let digits = digits.strip_prefix('/').unwrap_or(digits);
-    let decoded = match digits.len() == text.len() {
-        true => hexadecimal(digits),
-        false => None,
-    };
     let engine = base64::engine::general_purpose::STANDARD;
-    decoded
-        .or_else(|| engine.decode(digits).ok()?.try_into().ok())
+    let decoded =
+        |digits: &str| -> Option<[u8; 32]> { engine.decode(digits).ok()?.try_into().ok() };
+    // A slash may as well be the first digit.
+    hexadecimal(text)
+        .or_else(|| decoded(text.strip_prefix("sha256/").unwrap_or(text)))
+        .or_else(|| decoded(text.strip_prefix("sha256//")?))
         .ok_or_else(|| Error::builder("a pin is no sha-256 digest in base64 or hexadecimal"))
 }
 
@@ -138,6 +136,22 @@ fn hexadecimal(text: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_may_begin_with_a_slash() {
+        let digests = [[0xff; 32], [0xfc; 32]];
+        for digest in digests {
+            let base64 = base64::engine::general_purpose::STANDARD.encode(digest);
+            assert!(base64.starts_with('/'));
+            for prefix in ["", "sha256/", "sha256//"] {
+                assert_eq!(
+                    parse(&format!("{prefix}{base64}")).unwrap(),
+                    digest,
+                    "{prefix}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn pins_are_read_from_the_usual_texts() {

@@ -84,6 +84,7 @@ scenarios! {
         let authority = Authority::new();
         for (identity, problem) in [
             (Identity::self_signed(), TlsProblem::Untrusted),
+            (Identity::self_signed_authority(), TlsProblem::Untrusted),
             (Authority::new().good(), TlsProblem::Untrusted),
             (authority.expired(), TlsProblem::Expired),
             (authority.not_yet_valid(), TlsProblem::NotYetValid),
