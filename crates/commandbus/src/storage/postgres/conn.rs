@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use postgres_types::{ToSql, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error as PgError, NoTls, Row};
 
 use crate::error::{Error, Result};
@@ -228,12 +229,15 @@ impl State {
         let done = statement.await;
         match &done {
             Ok(_) => self.busy = false,
-            // A statement that the database refused has ended as well.
-            Err(error) if error.as_db_error().is_some() => {
-                self.busy = false;
-                self.failed = self.open;
-            }
-            Err(_) => self.broken = true,
+            Err(error) => match error.as_db_error().map(DbError::parsed_severity) {
+                // A statement that the database refused has ended as well.
+                Some(Some(Severity::Error)) => {
+                    self.busy = false;
+                    self.failed = self.open;
+                }
+                // A fatal error, such as the news that the server stops, ends the connection.
+                _ => self.broken = true,
+            },
         }
         done.map_err(failure::statement)
     }
