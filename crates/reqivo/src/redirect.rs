@@ -11,8 +11,8 @@ use crate::proto::Head;
 
 /// Which redirects are followed. The default follows up to 30 to any http or https address.
 ///
-/// 301 and 302 turn POST into GET, 303 turns everything but HEAD into GET, and 307 and 308 keep method and body. When
-/// the method changes, the fields that describe the body are dropped. When the origin changes, `Authorization`,
+/// 301 and 302 turn POST into GET, 303 turns everything but HEAD into GET and drops the body, and 307 and 308 keep method
+/// and body. The fields that describe the body are dropped with it. When the origin changes, `Authorization`,
 /// `Cookie`, `Proxy-Authorization`, `Host` and fields added as sensitive are dropped; cookies of the session are chosen anew for
 /// every address, and its credentials go where [`SessionBuilder::auth`](crate::SessionBuilder::auth) says.
 ///
@@ -254,12 +254,14 @@ impl RedirectPolicy {
     pub(crate) fn method(&self, status: u16, method: &Method) -> (Method, bool) {
         let rewrites = match status {
             301 | 302 => *method == Method::POST || (self.rewrite_to_get && *method != Method::GET),
-            303 => *method != Method::GET,
+            303 => true,
             _ => false,
         };
-        match rewrites && *method != Method::HEAD {
-            true => (Method::GET, false),
-            false => (method.clone(), true),
+        match *method {
+            // 303 leads to something else to look at (RFC 9110 15.4.4): nothing is sent there.
+            Method::HEAD => (Method::HEAD, status != 303),
+            _ if rewrites => (Method::GET, false),
+            _ => (method.clone(), true),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Redirects: what is followed, with which method, body and fields.
 
-use reqivo::{ErrorKind, Method, RedirectPolicy};
+use reqivo::{Body, ErrorKind, Method, RedirectPolicy};
 use testkit::{Reply, Request, Server};
 
 use super::super::Session;
@@ -57,6 +57,27 @@ scenarios! {
             assert_eq!(response.method(), Method::HEAD);
         }
         assert_eq!(session.pool_stats().created, 1);
+    }
+
+    fn f6_303_is_followed_without_a_body_whatever_the_method() {
+        let server = server();
+        let session = Session::new();
+        for method in [Method::GET, Method::HEAD, Method::PUT] {
+            for body in [Body::from("body"), Body::iter(["bo", "dy"])] {
+                let before = server.requests().len();
+                let request = session.request(method.clone(), server.url("/303")).body(body);
+                let response = wait!(request.header("Content-Language", "en").send()).unwrap();
+                let head = method == Method::HEAD;
+                assert_eq!(response.method(), if head { Method::HEAD } else { Method::GET });
+                let requests = server.requests().split_off(before);
+                assert_eq!(requests[0].text(), "body");
+                let last = &requests[1];
+                assert_eq!(last.text(), "", "{method}");
+                for name in ["content-length", "transfer-encoding", "content-language"] {
+                    assert_eq!(last.header(name), None, "{method} {name}");
+                }
+            }
+        }
     }
 
     fn f7_the_original_rewriting_of_methods_can_be_chosen() {
