@@ -187,7 +187,8 @@ impl Body {
         Self::streamed(Origin::Made(Box::new(make)))
     }
 
-    /// Sends several bodies as one, one after the other. The length is known when that of each is.
+    /// Sends several bodies as one, one after the other. The length is known when that of each is. Trailers of the
+    /// bodies are not sent; give them to the whole.
     #[must_use]
     pub fn chain(bodies: impl IntoIterator<Item = Self>) -> Self {
         let bodies: Result<Vec<Self>, Error> = bodies.into_iter().map(Self::checked).collect();
