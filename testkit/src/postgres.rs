@@ -205,6 +205,8 @@ impl Server {
     }
 
     /// Ends the server with a signal, such as `KILL`, `INT` or `TERM`, and waits until it is gone.
+    ///
+    /// `KILL` ends all of its processes at once.
     pub fn kill(&self, signal: &str) {
         let mut keeper = self.keeper();
         keeper.order(&format!("kill {signal}"));
@@ -440,7 +442,14 @@ start "$@"
 while read -r order signal; do
     case $order in
     start) start "$@" ;;
-    kill) kill -"$signal" "$pid"; wait "$pid"; echo gone ;;
+    kill)
+        # After a KILL nobody tells the other processes; they go down together, as when a machine stops.
+        others=
+        [ "$signal" = KILL ] && others=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null)
+        kill -"$signal" "$pid" $others
+        wait "$pid"
+        echo gone
+        ;;
     esac
 done
 kill -QUIT "$pid" 2>/dev/null
