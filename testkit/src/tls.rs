@@ -231,7 +231,7 @@ impl Identity {
     pub fn self_signed_authority() -> Self {
         let key = KeyPair::generate().expect("a key can be made");
         let mut params = params("testkit self-signed", &["localhost", "127.0.0.1"]);
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).expect("it can be signed");
         Self::new(&certificate, &key)
     }

@@ -167,7 +167,7 @@ fn without_credentials(given: &str) -> String {
 
 /// Writes a line to standard error, which may be closed or full.
 pub(crate) fn say(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{line}");
+    drop(writeln!(io::stderr(), "{line}"));
 }
 
 /// Tells on standard error what happens.

@@ -801,7 +801,7 @@ fn c3_a_file_brings_no_cookie_that_no_server_could_set() {
     ];
     std::fs::write(&path, lines.join("\n")).unwrap();
     let jar = CookieJar::new();
-    let count = crate::CookieFile::netscape(&path).load(&jar).unwrap();
+    let count = CookieFile::netscape(&path).load(&jar).unwrap();
     let mut names: Vec<String> = jar
         .iter()
         .map(|cookie| cookie.name().into_owned())
