@@ -23,7 +23,6 @@ impl Call<'_> {
         let limits = self.limits(&parts);
         let now = Instant::now();
         let elapsed = now - self.clock.started;
-        self.session.counters.response(head.status());
         let Some(conn) = lease.conn() else {
             return Err(crate::incoming::lost());
         };

@@ -123,18 +123,25 @@ async fn call(session: &session::Inner, mut parts: Box<Parts>) -> Result<Respons
         }
         let policy = parts.redirects.as_ref().unwrap_or(&session.redirects);
         if !policy.concerns(status) {
-            return call.finish(answer, parts);
+            return counted(session, call.finish(answer, parts));
         }
         // Boxed: it would make every request's future larger.
         let step = Box::pin(call.follow(answer, parts)).await?;
         match step {
             Step::Next(next) => parts = next,
-            Step::Final(answer, parts) => return call.finish(answer, parts),
+            Step::Final(answer, parts) => return counted(session, call.finish(answer, parts)),
             Step::Refused(error, answer, parts) => {
                 return Err(Box::pin(call.refuse(error, answer, parts)).await);
             }
         }
     }
+}
+
+fn counted(session: &session::Inner, outcome: Result<Response, Error>) -> Result<Response, Error> {
+    if let Ok(response) = &outcome {
+        session.counters.response(response.status().as_u16());
+    }
+    outcome
 }
 
 /// One call with all its hops.

@@ -208,10 +208,12 @@ scenarios! {
         }
         let refused = format!("http://{}/", testkit::refused_addr());
         assert!(wait!(session.get(refused).send()).is_err());
+        let none = reqivo::RedirectPolicy::limited(0);
+        assert!(wait!(session.get(server.url("/moved")).redirects(none).send()).is_err());
         let stats = other.stats();
-        assert_eq!((stats.calls, stats.responses(), stats.redirects, stats.repeats), (6, 5, 1, 0));
+        assert_eq!((stats.calls, stats.responses(), stats.redirects, stats.repeats), (7, 5, 1, 0));
         assert_eq!((stats.successes, stats.client_errors, stats.server_errors), (3, 1, 1));
-        assert_eq!(stats.errors.total(), 2);
+        assert_eq!((stats.errors.total(), stats.errors.of(ErrorKind::Redirect)), (3, 1));
         assert_eq!((stats.errors.of(ErrorKind::IncompleteBody), stats.errors.of(ErrorKind::Connect)), (1, 1));
         assert_eq!(stats.pool, session.pool_stats());
         assert!(stats.pool.bytes_sent > 300 && stats.pool.bytes_received > 200, "{stats:?}");
