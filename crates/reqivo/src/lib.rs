@@ -17,8 +17,21 @@
 //!
 #![cfg_attr(
     feature = "blocking",
-    doc = "The [`blocking`] module has the same types and methods for code that is not async."
+    doc = "The [`blocking`] module has the same types and methods for code that is not async:"
 )]
+#![cfg_attr(
+    feature = "blocking",
+    doc = "
+```no_run
+let session = reqivo::blocking::Session::new();
+let mut response = session.get(\"https://example.com/devices\").send()?;
+println!(\"{} {}\", response.status(), response.text()?);
+# Ok::<(), reqivo::Error>(())
+```"
+)]
+//!
+//! For a single request there are [`get`], [`post`] and the like; for one service the facade [`Reqivo`]; for those who want to
+//! hold sockets themselves [`Connection`] and [`ConnectionPool`].
 //!
 //! # What it does
 //!
@@ -41,6 +54,86 @@
 //! * **Redirects** by [`RedirectPolicy`], which drops secrets when the origin changes.
 //! * **Cookies** by RFC 6265bis, with public suffixes, limits and files ([`CookieJar`]); credentials of a session that stay with their
 //!   origins ([`AuthScheme`]); hooks before and after calls ([`SessionBuilder::pre_request_hook`]).
+//!
+//! * **Tests and metrics**: [mocks](mock) and recorded exchanges instead of a network, [middleware] around every exchange,
+//!   [events] and [counters](Session::stats), [`tracing`] spans; none of them shows secrets.
+//!
+//! # By example
+//!
+//! A body in pieces, in both directions:
+//!
+//! ```no_run
+//! # async fn example(session: reqivo::Session) -> Result<(), reqivo::Error> {
+//! let mut response = session.get("https://example.com/large").send().await?;
+//! while let Some(piece) = response.chunk().await? {
+//!     println!("{} bytes", piece.len());
+//! }
+//! let body = reqivo::Body::file("disk.img");
+//! session.put("https://example.com/large").body(body).send().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+#![cfg_attr(
+    feature = "multipart",
+    doc = "A form with a file:
+
+```no_run
+# async fn example(session: reqivo::Session) -> Result<(), reqivo::Error> {
+use reqivo::multipart::Form;
+
+let form = Form::new().text(\"name\", \"lamp\").file(\"photo\", \"lamp.jpg\");
+session.post(\"https://example.com/devices\").multipart(form).send().await?;
+# Ok(())
+# }
+```
+"
+)]
+//!
+#![cfg_attr(
+    feature = "cookies",
+    doc = "Cookies, which a session keeps by itself:
+
+```no_run
+# async fn example(session: reqivo::Session) -> Result<(), reqivo::Error> {
+session.post(\"https://example.com/login\").basic_auth(\"user\", \"password\").send().await?;
+session.get(\"https://example.com/home\").send().await?;
+for cookie in session.cookies().into_iter().flat_map(|jar| jar.iter()) {
+    println!(\"{} of {}\", cookie.name(), cookie.domain());
+}
+# Ok(())
+# }
+```
+"
+)]
+//!
+//! A proxy of one's own instead of that of the environment:
+//!
+//! ```
+//! use reqivo::{Proxy, Session};
+//!
+//! let session = Session::builder()
+//!     .proxy(Proxy::all("socks5h://user:password@proxy.example:1080")?)
+//!     .build()?;
+//! # Ok::<(), reqivo::Error>(())
+//! ```
+//!
+//! A test without a server:
+//!
+//! ```
+//! use reqivo::Session;
+//! use reqivo::mock::{MockTransport, Reply};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), reqivo::Error> {
+//! let mock = MockTransport::new();
+//! mock.get("/devices").reply(Reply::ok("[]"));
+//! let session = Session::builder().transport(mock).build()?;
+//! let mut response = session.get("https://example.com/devices").send().await?;
+//! assert_eq!(response.text().await?, "[]");
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Features
 //!
