@@ -57,7 +57,8 @@ impl HopRequest {
         &self.url
     }
 
-    /// Changes where this hop goes. The response still counts as one of the URL that was asked for.
+    /// Changes where this hop goes. The response still counts as one of the URL that was asked for. User name and
+    /// password in the URL are left out.
     ///
     /// # Errors
     ///
@@ -66,7 +67,7 @@ impl HopRequest {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Error::builder("url scheme is neither http nor https"));
         }
-        self.url = url;
+        self.url = crate::error::without_secrets(&url);
         Ok(())
     }
 

@@ -169,12 +169,13 @@ scenarios! {
     /// K6: method, URL, fields and body may be changed for one hop.
     fn k6_middleware_may_change_where_a_request_goes() {
         let server = Server::start(|_| testkit::Reply::ok("elsewhere"));
-        let session = Session::builder().middleware(Elsewhere(server.url("/there"))).build().unwrap();
+        let session = Session::builder().middleware(Elsewhere(server.url("/there").replace("://", "://user:s3cret@"))).build().unwrap();
         let mut response = wait!(session.post("http://nowhere.invalid/").body("old").send()).unwrap();
         assert_eq!(wait!(response.text()).unwrap(), "elsewhere");
         let seen = server.only_request();
         assert_eq!((seen.method.as_str(), seen.path(), seen.text().as_str()), ("PUT", "/there", "new body"));
         assert_eq!((seen.header("host"), seen.header("user-agent")), (Some(server.addr().to_string().as_str()), None));
+        assert!(!String::from_utf8_lossy(&seen.head).contains("s3cret"));
         assert_eq!(response.url().host_str(), Some("nowhere.invalid"));
     }
 
