@@ -182,7 +182,7 @@ pub(crate) fn tell(event: &Event<'_>) {
             None => say(format_args!("* connected in {took:?}")),
         },
         EventKind::Tunnelled { took, .. } => {
-            say(format_args!("* the proxy opened the way in {took:?}"))
+            say(format_args!("* the proxy opened the way in {took:?}"));
         }
         EventKind::Secured { took, .. } => say(format_args!("* tls is up in {took:?}")),
         EventKind::Sent { headers, .. } => {

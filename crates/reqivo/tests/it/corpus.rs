@@ -150,7 +150,7 @@ fn replay(target: &str, least: usize, check: fn(&[u8])) {
     let mut count = 0;
     for entry in std::fs::read_dir(folder.join(target)).unwrap() {
         let path = entry.unwrap().path();
-        println!("{}", path.display());
+        eprintln!("{}", path.display());
         check(&std::fs::read(path).unwrap());
         count += 1;
     }

@@ -356,6 +356,10 @@ impl Client {
 
     /// Returns its argument, at once or after `waits` timers.
     #[blocking(eager)]
+    #[expect(
+        clippy::needless_pass_by_ref_mut,
+        reason = "such a method takes it too"
+    )]
     pub async fn after(&mut self, waits: u32, value: u32) -> Result<u32> {
         for _ in 0..waits {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;

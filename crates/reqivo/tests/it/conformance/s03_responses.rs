@@ -318,7 +318,7 @@ scenarios! {
         let server = Server::replies([
             Reply::ok(body.clone()).truncated(299_999),
             Reply::ok(body.clone()),
-            Reply::ok(body.clone()),
+            Reply::ok(body),
         ]);
         let session = Session::new();
         let mut response = wait!(session.get(server.url("/")).send()).unwrap();
@@ -420,7 +420,7 @@ scenarios! {
             assert!(read == body);
             assert_eq!(wait!(reader.read(&mut [0; 5])).unwrap(), 0);
         }
-        let server = Server::replies([Reply::ok(body.clone()).truncated(49_999)]);
+        let server = Server::replies([Reply::ok(body).truncated(49_999)]);
         let mut reader = wait!(Session::new().get(server.url("/")).send()).unwrap().into_body();
         let error = wait!(reader.read_to_end(&mut Vec::new())).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof, "{error}");
