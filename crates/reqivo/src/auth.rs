@@ -147,6 +147,7 @@ pub(crate) struct CallAuth {
 
 enum Scope {
     Listed(Arc<[Origin]>),
+    /// None until a redirect leads away from it.
     First(Option<Origin>),
 }
 
@@ -190,18 +191,18 @@ impl CallAuth {
     /// caller counts them as one.
     pub(crate) fn redirected(&mut self, from: &Url, to: &Url, trusted: bool) {
         self.answered = false;
-        if trusted
-            && self.is_for(from)
-            && let Scope::First(first) = &mut self.scope
-        {
-            *first = Some(to.origin());
+        if let Scope::First(first) = &mut self.scope {
+            let home = first.get_or_insert_with(|| from.origin());
+            if trusted && *home == from.origin() {
+                *home = to.origin();
+            }
         }
     }
 
-    pub(crate) fn is_for(&mut self, url: &Url) -> bool {
-        match &mut self.scope {
+    pub(crate) fn is_for(&self, url: &Url) -> bool {
+        match &self.scope {
             Scope::Listed(origins) => origins.contains(&url.origin()),
-            Scope::First(first) => *first.get_or_insert_with(|| url.origin()) == url.origin(),
+            Scope::First(first) => first.as_ref().is_none_or(|first| *first == url.origin()),
         }
     }
 }
@@ -228,6 +229,7 @@ mod tests {
         let sent = |auth: &mut CallAuth, to: &str| auth.value(&Method::GET, &url(to)).is_some();
         let mut first = CallAuth::new(Arc::clone(&scheme), None);
         assert!(sent(&mut first, "http://a/x"));
+        first.redirected(&url("http://a/x"), &url("http://a:80/y"), false);
         assert!(sent(&mut first, "http://a:80/y"));
         for other in ["https://a/", "http://a:8080/", "http://b/"] {
             assert!(!sent(&mut first, other), "{other}");

@@ -39,6 +39,16 @@ impl Cookies {
         !matches!(self, Self::Off)
     }
 
+    /// Whether there may be something to send.
+    pub(crate) fn has_any(&self) -> bool {
+        match self {
+            Self::Off => false,
+            #[cfg(feature = "cookies")]
+            Self::Jar(jar) => !jar.is_empty(),
+            Self::Own(_) => true,
+        }
+    }
+
     /// The cookies for a request to this address.
     pub(crate) fn value(&self, url: &Url) -> Option<Vec<u8>> {
         let value = match self {

@@ -106,26 +106,26 @@ impl Store {
     ) {
         self.tick += 1;
         let tick = self.tick;
-        let mut found: Vec<(&str, usize)> = Vec::new();
-        let mut expired = false;
+        let (mut found, mut expired) = (0, false);
         for domain in domains_of(host, is_address) {
             let Some(bucket) = self.domains.get_mut(domain) else {
                 continue;
             };
-            for (at, entry) in bucket.iter_mut().enumerate() {
+            for entry in bucket {
                 let cookie = &entry.cookie;
                 if cookie.is_expired(now) {
                     expired = true;
                 } else if (!cookie.host_only || domain == host) && fits(cookie) {
                     entry.used = tick;
-                    found.push((domain, at));
+                    found += 1;
                 }
             }
         }
-        let mut entries: Vec<&Entry> = found
-            .iter()
-            .filter_map(|(domain, at)| self.domains.get(*domain)?.get(*at))
-            .collect();
+        let mut entries: Vec<&Entry> = Vec::with_capacity(found);
+        if found > 0 {
+            let buckets = domains_of(host, is_address).filter_map(|it| self.domains.get(it));
+            entries.extend(buckets.flatten().filter(|entry| entry.used == tick));
+        }
         entries.sort_by(|a, b| {
             let longer = b.cookie.path.len().cmp(&a.cookie.path.len());
             longer.then_with(|| (a.cookie.created, a.order).cmp(&(b.cookie.created, b.order)))

@@ -102,7 +102,8 @@ async fn call(session: &session::Inner, mut parts: Box<Parts>) -> Result<Respons
     }
     let keeps_cookies = session.cookies.is_on() && !parts.without_cookies;
     loop {
-        if keeps_cookies || parts.auth.is_some() {
+        let adds = keeps_cookies && session.cookies.has_any();
+        if adds || parts.auth.is_some() || parts.added.is_some() {
             call.add_fields(&mut parts);
         }
         let answer = match session.middleware.is_empty() {
