@@ -65,7 +65,7 @@ impl CookieFile {
 
     /// Writes the cookies of a jar in place of what the file held, and returns how many they are.
     ///
-    /// The file is replaced as a whole or not at all. On Unix a new file can be read by its owner only.
+    /// The file is replaced as a whole or not at all. On Unix only its owner can read it.
     ///
     /// # Errors
     ///

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::mem;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use crate::auth::{AuthRequest, AuthScheme};
 use crate::changeable::Setup;
 use crate::error::Error;
 use crate::hooks::RequestHead;
+use crate::proto::encode::check_value;
 use crate::request::{self, Parts};
 use crate::response::Response;
 use crate::session::{self, Session};
@@ -48,8 +50,9 @@ pub(crate) struct Prepared<'a> {
     parts: Box<Parts>,
     /// The session's credentials, unless the call has its own.
     scheme: Option<Arc<dyn AuthScheme>>,
-    /// What the hooks see of them.
+    /// The `Authorization` that the hooks see, and whether it comes from these credentials.
     shown: Option<String>,
+    provided: bool,
 }
 
 impl<'a> Prepared<'a> {
@@ -63,6 +66,7 @@ impl<'a> Prepared<'a> {
             parts,
             scheme,
             shown: None,
+            provided: false,
         }
     }
 
@@ -86,17 +90,20 @@ impl<'a> Prepared<'a> {
             method: &parts.method,
             url: &parts.url,
         };
-        self.shown = self
+        let value = self
             .scheme
             .as_ref()
             .filter(|scheme| self.session.call_auth(scheme).is_for(&parts.url))
             .and_then(|scheme| scheme.authorize(&request));
-        if let Some(value) = &self.shown {
+        if let Some(value) = value
+            && check_value(value.as_bytes()).is_ok()
+        {
             let _ = headers.remove("authorization");
-            if headers.append_sensitive("Authorization", value).is_err() {
-                self.shown = None;
-            }
+            // It was checked.
+            drop(headers.append_sensitive("Authorization", value));
+            self.provided = true;
         }
+        self.shown = headers.get("authorization").map(Cow::into_owned);
         RequestHead {
             method: parts.method.clone(),
             url: parts.url.clone(),
@@ -113,12 +120,12 @@ impl<'a> Prepared<'a> {
             mut headers,
         } = head;
         if self.scheme.is_some() {
-            let value = headers.get("authorization").map(|value| value.into_owned());
-            if value == self.shown {
+            let value = headers.get("authorization").map(Cow::into_owned);
+            if value != self.shown {
+                parts.auth = None;
+            } else if self.provided {
                 // Unchanged: the session says again where they may go.
                 let _ = headers.remove("authorization");
-            } else {
-                parts.auth = None;
             }
         }
         let own = headers.has(b"authorization");

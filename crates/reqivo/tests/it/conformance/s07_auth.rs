@@ -170,6 +170,7 @@ scenarios! {
         let server = Server::start(|request: &Request| {
             let challenge = |reply: Reply| reply.header("WWW-Authenticate", "Counted realm=x");
             match (request.path(), request.header("authorization")) {
+                ("/challenged", Some("mine")) => challenge(Reply::ok("no").status(401)),
                 ("/never", _) => challenge(Reply::ok("no").status(401)),
                 ("/plain", _) => Reply::ok("no").status(401),
                 ("/moved", Some(_)) => Reply::empty(307).header("Location", "/never"),
@@ -198,6 +199,17 @@ scenarios! {
         let response = wait!(session.get(server.url("/moved")).send()).unwrap();
         assert_eq!(response.status(), 401);
         assert_eq!(scheme.asked.lock().unwrap().as_slice(), ["POST / Counted realm=x", "GET /never Counted realm=x", "GET /never Counted realm=x"]);
+        // A hook that leaves the fields alone does not stand in the way, whoever put `Authorization` there.
+        for field in ["X-Plain", "Authorization"] {
+            let session = Session::builder()
+                .header(field, "mine")
+                .auth(Answering::default())
+                .pre_request_hook(Ok)
+                .build()
+                .unwrap();
+            let response = wait!(session.get(server.url("/challenged")).send()).unwrap();
+            assert_eq!(response.status().as_u16(), 200, "{field}");
+        }
         // A body that cannot be sent again is not; nor is anything with credentials of the call's own.
         let session = Session::builder().auth(Answering::default()).build().unwrap();
         let once = Body::iter(["a", "b"]);
