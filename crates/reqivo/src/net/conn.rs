@@ -1,9 +1,10 @@
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{BufMut, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::runtime;
 use tokio::task::coop::has_budget_remaining;
@@ -124,10 +125,9 @@ impl Conn {
         &mut self.output
     }
 
-    /// How much of the buffer is still to be sent, and whether a part of it was.
-    pub(crate) fn unsent(&self) -> (usize, bool) {
-        let unsent = self.output.len() - self.written;
-        (unsent, self.written > 0 && unsent > 0)
+    /// How much of the buffer is still to be sent.
+    pub(crate) fn unsent(&self) -> usize {
+        self.output.len() - self.written
     }
 
     /// Gives back memory that only a large exchange needed.
@@ -167,9 +167,65 @@ impl Conn {
         let of_head = count.min(head.len());
         self.written += of_head;
         Poll::Ready(Ok(Sent::Some {
-            count,
             of_body: count - of_head,
         }))
+    }
+
+    /// Sends what is left of the buffer, with the pieces in their places between its bytes. `None` when all is sent.
+    pub(crate) fn poll_send_pieces(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &mut VecDeque<Piece>,
+    ) -> Poll<io::Result<Option<usize>>> {
+        let mut slices = [IoSlice::new(&[]); MOST_SLICES];
+        let mut used = 0;
+        let mut push = |bytes| {
+            if let Some(slice) = slices.get_mut(used) {
+                *slice = IoSlice::new(bytes);
+                used += 1;
+            }
+        };
+        let mut at = self.written;
+        for piece in pieces.iter() {
+            if at < piece.after {
+                push(&self.output[at..piece.after]);
+                at = piece.after;
+            }
+            push(&piece.data);
+        }
+        if at < self.output.len() {
+            push(&self.output[at..]);
+        }
+        let stream = Pin::new(&mut self.stream);
+        let mut count = match &slices[..used] {
+            [] => {
+                ready!(stream.poll_flush(cx))?;
+                return Poll::Ready(Ok(None));
+            }
+            [only] => ready!(stream.poll_write(cx, only))?,
+            slices => ready!(stream.poll_write_vectored(cx, slices))?,
+        };
+        if count == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.traffic.sent += count as u64;
+        let sent = count;
+        while let Some(piece) = pieces.front_mut() {
+            let before = piece.after.saturating_sub(self.written);
+            if count < before {
+                break;
+            }
+            self.written += before;
+            count -= before;
+            if count < piece.data.len() {
+                piece.data.advance(count);
+                return Poll::Ready(Ok(Some(sent)));
+            }
+            count -= piece.data.len();
+            pieces.pop_front();
+        }
+        self.written += count;
+        Poll::Ready(Ok(Some(sent)))
     }
 
     /// Reads what is there into the input; 0 is the end.
@@ -251,13 +307,17 @@ impl Timer {
     }
 }
 
+/// Bytes that go out between those of the buffer.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    /// How much of the buffer goes before it.
+    pub(crate) after: usize,
+    pub(crate) data: Bytes,
+}
+
 /// The outcome of a write.
 pub(crate) enum Sent {
-    Some {
-        /// How many bytes, of the head and of the body.
-        count: usize,
-        of_body: usize,
-    },
+    Some { of_body: usize },
     All,
 }
 
@@ -265,4 +325,7 @@ const MIN_READ: usize = 8 * 1024;
 const MAX_READ: usize = 128 * 1024;
 /// Below this much room in the buffer a read is not worth a system call.
 const MIN_SPACE: usize = 1024;
+/// The most pieces of a body that one write sends.
+pub(crate) const MOST_PIECES: usize = 8;
+const MOST_SLICES: usize = 2 * MOST_PIECES + 1;
 const KEEP_CAPACITY: usize = 64 * 1024;

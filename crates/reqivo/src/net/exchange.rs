@@ -231,7 +231,7 @@ impl Exchange {
             let mut pause = false;
             let step = match &mut self.sending {
                 Sending::Going => match conn.poll_send(cx, &self.body) {
-                    Poll::Ready(Ok(Sent::Some { of_body, .. })) => {
+                    Poll::Ready(Ok(Sent::Some { of_body })) => {
                         self.body.advance(of_body);
                         pause = !self.body.is_empty();
                         Poll::Ready(Ok(Step::Moved))

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -6,10 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
 use tokio::time::Sleep;
 
-use super::conn::{Conn, Sent};
+use super::conn::{Conn, MOST_PIECES, Piece};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::headers::Headers;
 use crate::proto::encode;
@@ -17,8 +17,8 @@ use crate::request_body::{BoxSource, Opened, Trailer, may_trail};
 
 /// A body on its way out, behind the head that the connection's buffer holds.
 ///
-/// Small pieces are copied into that buffer, so that one write sends the head and several of them; large ones go out
-/// from where they are. No more than one large piece is held.
+/// Small pieces are copied into that buffer, large ones go out from where they are; one write sends the head and
+/// several of them. No more is taken from the source than such a write.
 pub(crate) struct Upload {
     /// Nobody locks it: this is what makes it `Sync`, as the response is that it may become a part of.
     source: Mutex<BoxSource>,
@@ -27,8 +27,12 @@ pub(crate) struct Upload {
     length: Option<u64>,
     trailers: Vec<Trailer>,
     chunked: bool,
-    /// A large piece.
-    current: Bytes,
+    /// Large pieces, each with its place in the buffer.
+    pieces: VecDeque<Piece>,
+    /// How much is in them.
+    queued: usize,
+    /// Whether a part of what is in buffer and pieces was sent.
+    begun: bool,
     /// Whether the line end after a large piece is still to be sent.
     chunk_open: bool,
     /// Whether the source was asked for anything.
@@ -72,7 +76,9 @@ impl Upload {
             length: opened.length,
             trailers: opened.trailers,
             chunked,
-            current: Bytes::new(),
+            pieces: VecDeque::new(),
+            queued: 0,
+            begun: false,
             chunk_open: false,
             touched: false,
             unheard: 0,
@@ -119,7 +125,7 @@ impl Upload {
 
     /// Whether what is to be sent waits for room in the connection, and not for its source or for leave.
     pub(crate) fn waits_for_peer(&self, conn: &Conn) -> bool {
-        !self.is_held() && (conn.unsent().0 > 0 || !self.current.is_empty())
+        !self.is_held() && !self.is_drained(conn)
     }
 
     /// Whether so much went out that it is time to look whether the server has answered.
@@ -143,21 +149,26 @@ impl Upload {
         if self.is_held() {
             return Poll::Pending;
         }
-        match ready!(conn.poll_send(cx, &self.current)).map_err(Broken::Connection)? {
-            Sent::Some { count, of_body } => {
-                self.current.advance(of_body);
+        let sent = ready!(conn.poll_send_pieces(cx, &mut self.pieces));
+        match sent.map_err(Broken::Connection)? {
+            Some(count) => {
+                self.begun = true;
                 self.unheard = self.unheard.saturating_add(count);
                 Poll::Ready(Ok(Step::Moved))
             }
-            Sent::All if self.ended => Poll::Ready(Ok(Step::Done)),
-            Sent::All => Poll::Pending,
+            None if self.ended => Poll::Ready(Ok(Step::Done)),
+            None => Poll::Pending,
         }
+    }
+
+    fn is_drained(&self, conn: &Conn) -> bool {
+        conn.unsent() == 0 && self.pieces.is_empty()
     }
 
     fn may_go_on(&mut self, conn: &Conn, cx: &mut Context<'_>) -> bool {
         match &mut self.leave {
             Leave::Given => return true,
-            _ if conn.unsent().0 > 0 => return false,
+            _ if conn.unsent() > 0 => return false,
             Leave::Asked(wait) => {
                 let mut sleep = Box::pin(tokio::time::sleep(*wait));
                 if sleep.as_mut().poll(cx).is_pending() {
@@ -183,13 +194,17 @@ impl Upload {
     /// Takes pieces from the source until there is enough for a write.
     fn fill(&mut self, conn: &mut Conn, cx: &mut Context<'_>) -> Result<(), Error> {
         let mut empty_pieces = 0;
+        if self.is_drained(conn) {
+            (self.begun, self.queued) = (false, 0);
+        }
         let source = self
             .source
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        while self.current.is_empty() && !self.ended {
-            let (unsent, in_part) = conn.unsent();
-            if in_part || unsent >= ENOUGH {
+        while !self.begun && !self.ended {
+            let copied = conn.unsent();
+            let enough = copied >= ENOUGH_COPIED || copied + self.queued >= ENOUGH;
+            if enough || self.pieces.len() == MOST_PIECES {
                 return Ok(());
             }
             self.touched = true;
@@ -213,8 +228,12 @@ impl Upload {
                         encode::chunk_size(output, piece.len());
                     }
                     if piece.len() > COPIED_PIECE {
-                        self.current = piece;
+                        self.queued += piece.len();
                         self.chunk_open = chunked;
+                        self.pieces.push_back(Piece {
+                            after: output.len(),
+                            data: piece,
+                        });
                     } else {
                         output.extend_from_slice(&piece);
                         if chunked {
@@ -272,7 +291,9 @@ impl fmt::Debug for Upload {
 
 /// Pieces up to this size are copied.
 const COPIED_PIECE: usize = 8 * 1024;
-/// No more is copied into the buffer when it holds this much.
-const ENOUGH: usize = 16 * 1024;
+/// No more is taken from the source for one write when there is this much.
+const ENOUGH: usize = 256 * 1024;
+/// The same for what is copied.
+const ENOUGH_COPIED: usize = 32 * 1024;
 const LISTEN_AFTER: usize = 256 * 1024;
 const MOST_EMPTY_PIECES: u32 = 64;

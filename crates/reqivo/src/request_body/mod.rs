@@ -33,6 +33,7 @@ use crate::proto::encode::{InvalidRequest, check_name};
 /// | [`stream`](Self::stream), [`async_reader`](Self::async_reader), [`wrap`](Self::wrap) | chunked, or [declared](Self::with_length) | no |
 /// | [`reader`](Self::reader), [`iter`](Self::iter) | chunked, or [declared](Self::with_length) | no |
 /// | [`replayable`](Self::replayable) | as what it makes | yes |
+/// | [`chain`](Self::chain) | known when that of each part is | when each part can be |
 ///
 /// A body of unknown length is sent with `Transfer-Encoding: chunked`; each piece of the source is a chunk, as soon
 /// as it is there. At most a few pieces are in memory at once, whatever the length of the body.

@@ -1,5 +1,6 @@
 //! Bodies from sources that block: their work is done on the threads that the runtime keeps for that.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::future::Future;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::IntoPiece;
@@ -95,8 +96,8 @@ pub(super) struct FromRead<R> {
     reader: R,
     /// No more than this is read.
     left: u64,
-    /// The last two pieces. The older one has been sent when its memory is wanted again.
-    pieces: [Bytes; 2],
+    /// The last pieces. Those that have been sent give their memory to the next.
+    pieces: VecDeque<Bytes>,
 }
 
 impl<R: Read + Send + 'static> FromRead<R> {
@@ -104,7 +105,7 @@ impl<R: Read + Send + 'static> FromRead<R> {
         Self {
             reader,
             left: u64::MAX,
-            pieces: [Bytes::new(), Bytes::new()],
+            pieces: VecDeque::new(),
         }
     }
 }
@@ -115,11 +116,9 @@ impl<R: Read + Send + 'static> Work for FromRead<R> {
         if size == 0 {
             return None;
         }
-        self.pieces.swap(0, 1);
-        let mut buffer = match std::mem::take(&mut self.pieces[1]).try_into_mut() {
-            Ok(buffer) => buffer,
-            Err(_) => BytesMut::new(),
-        };
+        let sent = self.pieces.iter().position(Bytes::is_unique);
+        let sent = sent.and_then(|at| self.pieces.remove(at)?.try_into_mut().ok());
+        let mut buffer = sent.unwrap_or_default();
         // What was read before needs no zeroing.
         buffer.resize(size, 0);
         let count = loop {
@@ -133,7 +132,10 @@ impl<R: Read + Send + 'static> Work for FromRead<R> {
         self.left -= count as u64;
         buffer.truncate(count);
         let piece = buffer.freeze();
-        self.pieces[1] = piece.clone();
+        if self.pieces.len() == KEPT_PIECES {
+            self.pieces.pop_front();
+        }
+        self.pieces.push_back(piece.clone());
         Some(Ok(piece))
     }
 }
@@ -205,3 +207,5 @@ async fn on_a_thread<T: Send + 'static>(
 
 /// How much is read at once.
 const PIECE: usize = 128 * 1024;
+/// How many of them may be on their way at once.
+const KEPT_PIECES: usize = 4;

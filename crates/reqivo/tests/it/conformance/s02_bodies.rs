@@ -76,6 +76,40 @@ scenarios! {
         assert!(seen.complete && session.pool_stats().idle == 1, "the connection is kept");
     }
 
+    /// D4: to a server that takes little at a time, so that writes end anywhere, and over TLS.
+    fn d4_chunks_stay_whole_when_writes_are_cut() {
+        let sizes = [9000, 1, 70_000, 20, 8192, 8193, 300_000, 9000, 9001, 9002, 9003, 9004, 9005, 9006, 9007, 5, 5, 400_000];
+        let pieces: Vec<Vec<u8>> = sizes.iter().zip(b'A'..).map(|(&size, byte)| vec![byte; size]).collect();
+        let mut expected = Vec::new();
+        for piece in &pieces {
+            write!(expected, "{:x}\r\n", piece.len()).unwrap();
+            expected.extend_from_slice(piece);
+            expected.extend_from_slice(b"\r\n");
+        }
+        expected.extend_from_slice(b"0\r\n\r\n");
+        let authority = testkit::Authority::new();
+        let tls = reqivo::TlsConfig::new().add_root_der(authority.der()).only_added_roots();
+        let session = Session::builder().tls(tls).build().unwrap();
+        for secure in [false, true] {
+            let (told, seen) = mpsc::channel();
+            let builder = Server::builder();
+            let builder = match secure {
+                true => builder.tls(authority.good()),
+                false => builder,
+            };
+            let server = builder.raw(move |wire| {
+                wire.shrink_receive_buffer(64 * 1024)?;
+                wire.read_head()?;
+                told.send(read_until(wire, b"\r\n0\r\n\r\n")?).unwrap();
+                wire.write_all(OK)
+            });
+            let request = session.put(server.url("/")).timeout(Duration::from_secs(25));
+            let body = Body::stream(stream(pieces.clone()));
+            assert_eq!(wait!(request.body(body).send()).unwrap().status(), 200);
+            assert!(seen.recv().unwrap() == expected, "tls: {secure}");
+        }
+    }
+
     /// D4: bodies of no pieces, or only of empty ones.
     fn d4_a_stream_of_nothing_is_only_the_end_marker() {
         let server = Server::start(|_| Reply::ok("x"));
